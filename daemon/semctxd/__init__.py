@@ -1,0 +1,1 @@
+"""semctxd: the semctx daemon."""
