@@ -146,6 +146,7 @@ class Symbol(TypedDict, total=False):
     kind: Required[Literal["class", "function", "method", "variable"]]
     file: Required[str]  # relative to the root
     line: Required[int]  # 1-based, of the name
+    column: Required[int]  # 0-based, UTF-16 code units, of the name
     module: Required[str]  # importable
     signature: Required[str]
     doc: Required[str]  # first paragraph of the documentation
