@@ -1,17 +1,18 @@
-"""The protocol between clients and the daemon: methods, their parameters and results, errors.
+"""The protocol between clients and the daemon: methods, their parameters and results.
 
-This module is the single definition: the daemon validates parameters against these types, the client
-returns results of them, and `docs/protocol.md` is rendered from them. Parameters are camelCase; result
-fields are snake_case, except what a language server said, which is passed on as it came.
+With `errors`, which can be imported from here too, this module is the single definition: the daemon
+validates parameters against these types, the client returns results of them, and `docs/protocol.md` is
+rendered from them. Parameters are camelCase; result fields are snake_case, except what a language server
+said, which is passed on as it came.
 """
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any, Literal, NamedTuple, NotRequired, Required, TypedDict
 
-PROTOCOL = 1
-"""The protocol's major version; it is in the socket's name too. A change that breaks a client raises it."""
+from semctx.errors import ERRORS, PROTOCOL, ErrorKind, SemctxError
+
+__all__ = ["ERRORS", "METHODS", "PROTOCOL", "ErrorKind", "Method", "SemctxError"]
 
 # -- parameters -----------------------------------------------------------------------------------
 
@@ -345,7 +346,9 @@ _FRESH = ("NotYetFresh", "DeadlineExceeded")
 _SERVER = ("ServerUnavailable", "ServerCrashed", "ServerError")
 
 METHODS: dict[str, Method] = {
-    "session/hello": Method(HelloParams, HelloResult, "Introduce a client; optional.", ("VersionMismatch", "UnknownView")),
+    "session/hello": Method(
+        HelloParams, HelloResult, "Introduce a client; optional.", ("VersionMismatch", "UnknownView")
+    ),
     "lsp/request": Method(
         LspParams,
         LspResult,
@@ -353,16 +356,27 @@ METHODS: dict[str, Method] = {
         (*_ROOT, *_FRESH, *_SERVER, "MethodNotAllowed", "OutsideRoot", "UnknownServer"),
     ),
     "context/query": Method(
-        ContextParams, ContextResult, "Ranked context for an intent.", (*_ROOT, *_FRESH, "IndexerFailed", "OutsideRoot")
+        ContextParams,
+        ContextResult,
+        "Ranked context for an intent.",
+        (*_ROOT, *_FRESH, "IndexerFailed", "OutsideRoot"),
     ),
     "files/relevant": Method(
-        FilesParams, FilesResult, "Ranked files for an intent.", (*_ROOT, *_FRESH, "IndexerFailed", "OutsideRoot")
+        FilesParams,
+        FilesResult,
+        "Ranked files for an intent.",
+        (*_ROOT, *_FRESH, "IndexerFailed", "OutsideRoot"),
     ),
     "symbols/find": Method(
-        FindParams, FindResult, "Symbols by name or name path.", (*_ROOT, *_FRESH, "IndexerFailed", "SymbolNotFound")
+        FindParams,
+        FindResult,
+        "Symbols by name or name path.",
+        (*_ROOT, *_FRESH, "IndexerFailed", "SymbolNotFound"),
     ),
     "cache/stats": Method(RootParams, CacheStats, "State of the cache."),
-    "cache/invalidate": Method(InvalidateParams, Dropped, "Drop what depends on a file.", (*_ROOT, "OutsideRoot")),
+    "cache/invalidate": Method(
+        InvalidateParams, Dropped, "Drop what depends on a file.", (*_ROOT, "OutsideRoot")
+    ),
     "cache/clear": Method(RootParams, Dropped, "Drop every entry."),
     "metrics/get": Method(NoParams, MetricsResult, "Counts, rates and latencies of every operation."),
     "health": Method(NoParams, HealthResult, "Is all well, and if not, what to do."),
@@ -372,102 +386,3 @@ METHODS: dict[str, Method] = {
     "daemon/stop": Method(NoParams, Stopping, "Drain and leave, as on SIGTERM."),
 }
 """Every request. `$/cancelRequest` (CancelParams) is the one notification from client to daemon."""
-
-# -- errors ---------------------------------------------------------------------------------------
-
-ErrorKind = namedtuple("ErrorKind", "code when hint")  # noqa: PYI024
-
-ERRORS: dict[str, ErrorKind] = {
-    "ParseError": ErrorKind(-32700, "The message is no JSON.", "Send one JSON-RPC 2.0 message a frame."),
-    "InvalidRequest": ErrorKind(
-        -32600, "The message is no JSON-RPC 2.0 request, or a batch that is empty or over the cap.", "See docs/protocol.md."
-    ),
-    "MethodNotFound": ErrorKind(-32601, "There is no such method.", "See docs/protocol.md for the methods."),
-    "InvalidParams": ErrorKind(-32602, "A parameter is missing, unknown or of the wrong type.", "Correct the parameters."),
-    "InternalError": ErrorKind(
-        -32603, "A fault of the daemon.", "Report it with the correlation id, which is in the daemon's log."
-    ),
-    "ShuttingDown": ErrorKind(-32001, "The daemon is leaving.", "Retry: a new daemon will be started."),
-    "VersionMismatch": ErrorKind(
-        -32002, "Client and daemon speak different protocol versions.", "Upgrade the older one, then `semctx restart`."
-    ),
-    "TooManyRequests": ErrorKind(
-        -32003, "The connection has too many requests under way.", "Wait for some replies, then retry."
-    ),
-    "NotYetFresh": ErrorKind(
-        -32004,
-        "The changes of the file system could not be taken in within the gate's deadline.",
-        "Retry, or ask with consistency relaxed.",
-    ),
-    "DeadlineExceeded": ErrorKind(-32005, "The answer did not come within the deadline.", "Retry, or raise [daemon] deadline_s."),
-    "Cancelled": ErrorKind(-32800, "The client cancelled the request.", "Nothing to do."),
-    "RootNotFound": ErrorKind(-32010, "The root is no directory that can be read.", "Give the absolute path of a directory."),
-    "RootRefused": ErrorKind(
-        -32011, "The root is refused: `/`, the home directory, or no absolute path.", "Give the root of a project."
-    ),
-    "OutsideRoot": ErrorKind(-32012, "The file lies outside the workspace.", "Ask with the root that holds the file."),
-    "SymbolNotFound": ErrorKind(-32013, "No symbol has that name.", "See `nearest` for names that exist."),
-    "MethodNotAllowed": ErrorKind(
-        -32014, "The LSP method is not one of the read-only ones.", "See docs/protocol.md for those that are."
-    ),
-    "UnknownServer": ErrorKind(-32015, "No such language or language server is known.", "See `nearest` for the known ones."),
-    "UnknownView": ErrorKind(-32016, "No connection has that view token.", "Say hello without `view`, or with a living one."),
-    "ServerUnavailable": ErrorKind(
-        -32020, "The language server's program is not installed, or it failed too often.", "See the message for what to install or why it failed."
-    ),
-    "ServerCrashed": ErrorKind(-32021, "The language server ended while the request was under way.", "Retry: it is started again."),
-    "ServerError": ErrorKind(-32022, "The language server answered with an error.", "See the message, which is the server's own."),
-    "IndexerFailed": ErrorKind(-32023, "The indexer ended while the request was under way.", "Retry: it is started again."),
-    # raised by the client itself
-    "DaemonUnavailable": ErrorKind(
-        -32030, "No daemon answers and none could be started.", "Run `semctx start` and read `semctx logs`."
-    ),
-    "ConnectionLost": ErrorKind(-32031, "The connection ended before the reply.", "Retry: the client connects again."),
-    "Timeout": ErrorKind(-32032, "No reply within the client's time-out.", "Retry with a longer time-out."),
-}
-"""Every error type: JSON-RPC code, when it is raised, what to do."""
-
-
-class SemctxError(Exception):
-    """A request failed. `type` is a key of ERRORS; `hint` says what to do."""
-
-    def __init__(
-        self,
-        type: str,
-        message: str = "",
-        *,
-        hint: str = "",
-        nearest: list[str] | None = None,
-        correlation_id: str | None = None,
-        code: int | None = None,
-    ) -> None:
-        kind = ERRORS.get(type)
-        self.type = type
-        self.message = message or (kind.when if kind else type)
-        self.hint = hint or (kind.hint if kind else "")
-        self.nearest = nearest or []
-        self.correlation_id = correlation_id
-        self.code = code if code is not None else (kind.code if kind else -32000)
-        super().__init__(self.message)
-
-    def to_json(self) -> dict[str, Any]:
-        """The JSON-RPC `error` object."""
-        data: dict[str, Any] = {"type": self.type, "hint": self.hint}
-        if self.nearest:
-            data["nearest"] = self.nearest
-        if self.correlation_id:
-            data["correlation_id"] = self.correlation_id
-        return {"code": self.code, "message": self.message, "data": data}
-
-    @classmethod
-    def from_json(cls, error: dict[str, Any]) -> SemctxError:
-        """From the JSON-RPC `error` object of a reply."""
-        data = error.get("data") or {}
-        return cls(
-            data.get("type", "InternalError"),
-            error.get("message", ""),
-            hint=data.get("hint", ""),
-            nearest=data.get("nearest"),
-            correlation_id=data.get("correlation_id"),
-            code=error.get("code"),
-        )
