@@ -1,0 +1,87 @@
+"""The daemon's log: one event a line, JSON unless a person watches.
+
+Logging never fails its caller: a full disk or a closed terminal loses lines, not requests. What libraries log
+through the standard library lands in the same place, from warnings upwards: below, pygls logs whole messages.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import sys
+from typing import Any
+
+import structlog
+
+_ROOT = "semctxd"
+_FILE_BYTES = 10 * 1024 * 1024
+_FILES = 3
+
+_SHARED: list[structlog.typing.Processor] = [
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def configure(level: str, path: str | None, json: bool | None = None) -> None:
+    """Send the log to the file `path` (kept to three of 10 MB), or to standard error.
+
+    `level` is debug, info, warning or error. `json` defaults to what suits: text on a terminal, else JSON.
+    Where the file cannot be opened, standard error is used, and says so. May be called again.
+    """
+    logging.raiseExceptions = False
+    handler, problem = _handler(path)
+    if json is None:
+        json = path is not None or not sys.stderr.isatty()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *(
+                    [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+                    if json
+                    else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+                ),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger(_ROOT).setLevel(level.upper())
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    if problem is not None:
+        get("logs").warning("log_file_unusable", path=path, reason=str(problem))
+
+
+def get(name: str) -> Any:
+    """The logger of one part of the daemon: `get("rpc").info("request", method=…, ms=…)`."""
+    return structlog.stdlib.get_logger(f"{_ROOT}.{name}")
+
+
+def _handler(path: str | None) -> tuple[logging.Handler, OSError | None]:
+    if path is None:
+        return logging.StreamHandler(), None
+    try:
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        return (
+            logging.handlers.RotatingFileHandler(
+                path,
+                maxBytes=_FILE_BYTES,
+                backupCount=_FILES - 1,
+                encoding="utf-8",
+                errors="backslashreplace",
+            ),
+            None,
+        )
+    except OSError as error:
+        return logging.StreamHandler(), error

@@ -1,0 +1,1 @@
+"""What clients meet: the socket, the methods, and what stands between them."""
