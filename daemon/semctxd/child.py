@@ -1,0 +1,373 @@
+"""A child process that knows a workspace: told of changes in order, asked after.
+
+Language servers and the indexer are both children. Notices and requests share one ordered pipe:
+`ask` brings the child to the present (`bring`, written by the subclass) just before it sends.
+
+Guarantees
+- Every `ask` calls its `reply` exactly once: with raw JSON bytes, or with a typed error. Never from within `ask`.
+- Every request has a deadline. A request past it, or cancelled, is cancelled in the child too.
+- A child that ends fails what waits on it at once; the next request starts it again, after a back-off.
+- A child is the leader of its own process group, and ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal
+
+import msgspec
+
+from semctx.framing import Decoder, FrameError, frame
+from semctx.errors import SemctxError
+from semctxd.errors import DeadlineExceeded, ServerCrashed, ServerUnavailable, ShuttingDown
+from semctxd.model import Change
+
+State = Literal["starting", "indexing", "ready", "crashed", "failed", "stopped"]
+Reply = Callable[[bytes | None, SemctxError | None], None]
+Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
+
+_STDERR_TAIL_BYTES = 4096
+_MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a child that stops reading is ended
+_CRASH_WINDOW_S = 180.0
+_MAX_CRASHES = 5
+_FIRST_BACKOFF_S = 0.1
+_MAX_BACKOFF_S = 10.0
+_TERM_GRACE_S = 2.0
+
+
+class Message(msgspec.Struct):
+    """A JSON-RPC message of the child, its parts still raw."""
+
+    id: msgspec.Raw = msgspec.Raw(b"")
+    method: str = ""
+    params: msgspec.Raw = msgspec.Raw(b"null")
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Asked(msgspec.Struct):
+    """One request: waiting for the child to be ready, or sent. `reply` is None once it was answered or given up."""
+
+    method: str
+    params: bytes
+    reply: Reply | None
+    timer: asyncio.TimerHandle | None = None
+
+
+decode_message = msgspec.json.Decoder(Message).decode
+
+
+class Child:
+    """One child process and what is under way in it. Lives on the loop; no method waits.
+
+    `spawn` runs a coroutine in the owner's task group; `changed` is called when the state changes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        deadline_s: float,
+        spawn: Spawn,
+        changed: Callable[[Child], None],
+    ) -> None:
+        self.name = name
+        self.argv = list(argv)
+        self.cwd = cwd
+        self.env = dict(env)
+        self.deadline_s = deadline_s
+        self.state: State = "stopped"
+        self.why = ""
+        self.restarts = 0
+        self.used_at = time.monotonic()
+        self.quiet_ns = 0  # wall clock of the last reply with nothing else under way; 0 while something is
+        self._spawn = spawn
+        self._changed = changed
+        self._loop = asyncio.get_running_loop()
+        self._requests: dict[int, Asked] = {}
+        self._number = 0
+        self._process: _Process | None = None
+        self._crashes: deque[float] = deque(maxlen=_MAX_CRASHES)
+        self._gone = asyncio.Event()
+        self._gone.set()
+
+    # -- what the workspace calls
+
+    def notice(self, changes: Iterable[Change]) -> None:
+        """Remember changes that the child must be told of before the next request."""
+        raise NotImplementedError
+
+    def ask(self, method: str, params: bytes, reply: Reply) -> int:
+        """Ask the child; a number for `cancel`. Starts the child if there is none."""
+        self._number += 1
+        number = self._number
+        self.used_at = time.monotonic()
+        asked = self._requests[number] = Asked(method, params, reply)
+        asked.timer = self._loop.call_later(self.deadline_s, self._expire, number)
+        if self.state == "ready":
+            self._send(number, asked)
+        elif self.state == "failed" and self._recent_crashes():
+            self._loop.call_soon(self._fail, number, ServerUnavailable(self.why))
+        elif self.state != "starting":
+            self._set("starting")
+            self._spawn(self._start)
+        return number
+
+    def cancel(self, number: int) -> None:
+        """Nobody waits for this answer any more: the child may stop working on it."""
+        self._give_up(number)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running child."""
+        return self._process.pid if self._process else None
+
+    @property
+    def pending(self) -> int:
+        """Requests that are waiting or under way."""
+        return len(self._requests)
+
+    async def stop(self) -> None:
+        """End the child and its process group: politely, then by force. It may be started again by `ask`."""
+        if self.state == "stopped":
+            return
+        self._set("stopped")
+        self._fail_all(ShuttingDown())
+        process = self._process
+        if process is None:
+            return
+        self.farewell()
+        process.close_stdin()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), _TERM_GRACE_S)
+        process.kill_group()
+        await self._gone.wait()
+
+    # -- what a subclass says
+
+    async def prepare(self) -> None:
+        """Load what the session needs, before the process is started."""
+
+    def begin(self) -> None:
+        """The process runs: shake hands, and call `ready` when requests can be sent."""
+        self.ready()
+
+    def bring(self) -> None:
+        """Write the outstanding notices; called just before a request is sent."""
+
+    def farewell(self) -> None:
+        """Write a last message before standard input is closed."""
+
+    def forget(self) -> None:
+        """The process is gone: what was due to it is due no more."""
+
+    def message(self, message: Message) -> None:
+        """A request or notification of the child."""
+
+    def crashed(self, why: str) -> SemctxError:
+        """What those are told who waited when the child ended."""
+        return ServerCrashed(why)
+
+    # -- for the subclass
+
+    def write(self, *messages: bytes) -> None:
+        """Send messages, in order."""
+        assert self._process is not None
+        if self._process.write(b"".join(frame(message, headers=True) for message in messages)) > _MAX_UNREAD_BYTES:
+            self._process.kill_group()
+
+    def send(self, method: str, params: bytes, reply: Reply) -> None:
+        """Send a request past the queue, such as a handshake; same deadline and guarantees as `ask`."""
+        self._number += 1
+        asked = self._requests[self._number] = Asked(method, params, reply)
+        asked.timer = self._loop.call_later(self.deadline_s, self._expire, self._number)
+        self._write(self._number, asked)
+
+    def ready(self) -> None:
+        """Requests can be sent from now on."""
+        if self.state != "starting":
+            return
+        self._set("ready")
+        for number, asked in tuple(self._requests.items()):
+            if asked.reply is not None:
+                self._send(number, asked)
+
+    def broken(self, why: str) -> None:
+        """The child cannot be used: end it. Those who wait are told."""
+        self.why = why
+        if self._process:
+            self._process.kill_group()
+
+    # -- requests
+
+    def _send(self, number: int, asked: Asked) -> None:
+        self.bring()
+        self._write(number, asked)
+
+    def _write(self, number: int, asked: Asked) -> None:
+        self.quiet_ns = 0
+        self.write(b'{"jsonrpc":"2.0","id":%d,"method":"%s","params":%s}' % (number, asked.method.encode(), asked.params))
+
+    def _answer(self, message: Message) -> None:
+        with suppress(ValueError):
+            asked = self._requests.pop(int(bytes(message.id)), None)
+            if asked is None:
+                return
+            if not self._requests:
+                self.quiet_ns = time.time_ns()
+            if asked.timer:
+                asked.timer.cancel()
+            if asked.reply:
+                if message.error:
+                    asked.reply(None, self.refused(bytes(message.error)))
+                else:
+                    asked.reply(bytes(message.result), None)
+
+    def refused(self, error: bytes) -> SemctxError:
+        """The typed error for a JSON-RPC error of the child."""
+        return SemctxError.from_json(msgspec.json.decode(error))
+
+    def _expire(self, number: int) -> None:
+        self._fail(number, DeadlineExceeded(f"{self.name} did not answer within {self.deadline_s:g} s"))
+
+    def _fail(self, number: int, error: SemctxError) -> None:
+        asked = self._requests.get(number)
+        if asked and (reply := asked.reply):
+            self._give_up(number)
+            reply(None, error)
+
+    def _give_up(self, number: int) -> None:
+        asked = self._requests.get(number)
+        if asked is None or asked.reply is None:
+            return
+        asked.reply = None
+        if asked.timer:
+            asked.timer.cancel()
+        if self.state == "ready":  # the child still owes a reply, and is not quiet before it came
+            self.write(b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":%d}}' % number)
+        else:
+            del self._requests[number]
+
+    def _fail_all(self, error: SemctxError) -> None:
+        requests, self._requests = self._requests, {}
+        for asked in requests.values():
+            if asked.timer:
+                asked.timer.cancel()
+            if asked.reply:
+                asked.reply(None, error)
+
+    # -- lifecycle
+
+    def _set(self, state: State, why: str = "") -> None:
+        self.state, self.why = state, why
+        self._changed(self)
+
+    async def _start(self) -> None:
+        if crashes := self._recent_crashes():
+            backoff = min(_FIRST_BACKOFF_S * 2 ** (crashes - 1), _MAX_BACKOFF_S)
+            await asyncio.sleep(max(0.0, self._crashes[-1] + backoff - time.monotonic()))
+        await self._gone.wait()  # a stopped predecessor
+        await self.prepare()
+        if self.state != "starting":
+            return
+        try:
+            _, process = await self._loop.subprocess_exec(
+                lambda: _Process(self), *self.argv, cwd=self.cwd, env=self.env, start_new_session=True
+            )
+        except OSError as error:
+            why = f"{self.argv[0]} could not be started: {error.strerror}"
+            self._down(why, ServerUnavailable(why))
+            return
+        self._process = process
+        self._gone.clear()
+        if self.state == "starting":
+            self.begin()
+        else:
+            process.kill_group()
+
+    def _exited(self, process: _Process) -> None:
+        """The process is gone and its pipes are read to their end."""
+        self._process = None
+        self.quiet_ns = 0
+        self.forget()
+        self._gone.set()
+        if self.state != "stopped":
+            tail = process.stderr_tail()
+            why = self.why or f"{self.name} ended with exit code {process.code}" + (f": {tail}" if tail else "")
+            self._down(why, self.crashed(why))
+
+    def _down(self, why: str, error: SemctxError) -> None:
+        self._crashes.append(time.monotonic())
+        self.restarts += 1
+        self._set("failed" if self._recent_crashes() == _MAX_CRASHES else "crashed", why)
+        self._fail_all(error)
+
+    def _recent_crashes(self) -> int:
+        since = time.monotonic() - _CRASH_WINDOW_S
+        return sum(at > since for at in self._crashes)
+
+
+class _Process(asyncio.SubprocessProtocol):
+    """The pipes of one run of a child."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._decoder = Decoder(max_bytes=256 * 1024 * 1024, headers=True)
+        self._stderr = bytearray()
+        self.code: int | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        self._transport = transport
+        self.pid = transport.get_pid()
+        self._stdin = transport.get_pipe_transport(0)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if fd == 2:
+            self._stderr += data
+            del self._stderr[:-_STDERR_TAIL_BYTES]
+            return
+        child = self._child
+        try:
+            for raw in self._decoder.feed(data):
+                message = decode_message(raw)
+                if message.method:
+                    child.message(message)
+                else:
+                    child._answer(message)
+        except (FrameError, msgspec.DecodeError) as error:
+            child.broken(f"{child.name} sent what is no LSP message: {error}")
+
+    def process_exited(self) -> None:
+        self.code = self._transport.get_returncode()
+        self.kill_group()  # whatever it left behind, which would hold the pipes
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._child._exited(self)
+
+    def write(self, data: bytes) -> int:
+        """Queue bytes for the child; how many it has not read yet."""
+        assert isinstance(self._stdin, asyncio.WriteTransport)
+        self._stdin.write(data)
+        return self._stdin.get_write_buffer_size()
+
+    def close_stdin(self) -> None:
+        assert isinstance(self._stdin, asyncio.WriteTransport)
+        self._stdin.close()
+
+    def kill_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def stderr_tail(self) -> str:
+        """The last lines of standard error."""
+        return self._stderr.decode(errors="replace").strip()[-500:]

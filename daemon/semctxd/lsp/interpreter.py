@@ -1,0 +1,24 @@
+"""Which Python a workspace runs on: a language server that is not told takes its own, and answers wrongly.
+
+In this order: the configuration, the root's own `.venv`, the client's VIRTUAL_ENV, its CONDA_PREFIX, the `python3`
+or `python` of its PATH. A client that did not introduce itself counts as one with the daemon's environment.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+
+_PROGRAMS = ("bin/python", "bin/python3")
+
+
+def resolve(root: str, configured: str, env: Mapping[str, str]) -> str:
+    """Absolute path of the interpreter (not resolved through links: a virtual environment is one); "" if there is none."""
+    prefixes = [os.path.join(root, ".venv"), env.get("VIRTUAL_ENV", ""), env.get("CONDA_PREFIX", "")]
+    candidates = [configured, *(os.path.join(prefix, program) for prefix in prefixes if prefix for program in _PROGRAMS)]
+    for candidate in candidates:
+        if candidate and os.access(candidate, os.X_OK):
+            return candidate
+    path = env.get("PATH", os.defpath)
+    return shutil.which("python3", path=path) or shutil.which("python", path=path) or ""

@@ -1,0 +1,86 @@
+"""The registry of language servers (`servers.toml`) and how a server's program is found."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import sysconfig
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+import msgspec
+
+from semctxd.errors import ServerUnavailable, UnknownServer
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a server is told of changes; see servers.toml."""
+
+    exists: Literal["created", "changed"]
+    gone: Literal["deleted"]
+    nudge: Literal["open-close"]
+
+
+class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One language server of the registry."""
+
+    languages: list[str]
+    module: str
+    command: list[str]
+    install: str
+    settings: dict[str, Any]
+    probe: str
+    readiness: Literal["synchronous"]
+    sync: Recipe
+
+
+class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One language: its server, and its name in LSP."""
+
+    default: str
+    language_id: str
+
+
+class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of servers.toml."""
+
+    languages: dict[str, Language]
+    servers: dict[str, Server]
+
+
+@cache
+def registry() -> Registry:
+    """The registry, read once."""
+    return msgspec.toml.decode(resources.files("semctxd.lsp").joinpath("servers.toml").read_bytes(), type=Registry)
+
+
+def choose(language: str, server: str) -> tuple[str, Server]:
+    """Name and entry of the server that answers; an empty `server` means the language's default.
+
+    Raises UnknownServer with the nearest names.
+    """
+    known = registry()
+    if language not in known.languages:
+        nearest = difflib.get_close_matches(language, known.languages, 3, 0) or list(known.languages)
+        raise UnknownServer(f"unknown language {language!r}", nearest=nearest)
+    name = server or known.languages[language].default
+    entry = known.servers.get(name)
+    if entry is None or language not in entry.languages:
+        fitting = [other for other, one in known.servers.items() if language in one.languages]
+        raise UnknownServer(f"unknown language server {name!r} for {language}", nearest=fitting)
+    return name, entry
+
+
+def command_line(name: str, server: Server, override: list[str] | None) -> list[str]:
+    """Program and arguments: the user's own command, the daemon's own environment, then PATH.
+
+    Raises ServerUnavailable with the command that installs the server.
+    """
+    program, *arguments = override or server.command
+    if override is None and os.access(own := os.path.join(sysconfig.get_path("scripts"), program), os.X_OK):
+        return [own, *arguments]
+    if found := shutil.which(program):
+        return [found, *arguments]
+    raise ServerUnavailable(f"{name} is not installed: {program} was not found", hint=f"Install it: {server.install}")

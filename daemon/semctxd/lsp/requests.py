@@ -1,0 +1,92 @@
+"""The read-only requests of LSP, what their answers depend on, and how their URIs are spelt."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal, NamedTuple
+from urllib.parse import unquote
+
+import msgspec
+
+from semctxd.errors import InvalidParams
+from semctxd.lsp.sync import to_uri
+
+READ_ONLY: dict[str, Literal["file", "any"]] = {
+    "textDocument/documentSymbol": "file",
+    "textDocument/foldingRange": "file",
+    "textDocument/selectionRange": "file",
+    "textDocument/semanticTokens/full": "any",
+    "textDocument/semanticTokens/range": "any",
+    "textDocument/documentHighlight": "any",
+    "textDocument/hover": "any",
+    "textDocument/definition": "any",
+    "textDocument/declaration": "any",
+    "textDocument/typeDefinition": "any",
+    "textDocument/implementation": "any",
+    "textDocument/references": "any",
+    "textDocument/signatureHelp": "any",
+    "textDocument/inlayHint": "any",
+    "textDocument/diagnostic": "any",
+    "textDocument/prepareCallHierarchy": "any",
+    "callHierarchy/incomingCalls": "any",
+    "callHierarchy/outgoingCalls": "any",
+    "textDocument/prepareTypeHierarchy": "any",
+    "typeHierarchy/supertypes": "any",
+    "typeHierarchy/subtypes": "any",
+    "workspace/symbol": "any",
+}
+"""Method -> whether its answer depends on the text of its own file alone, or on any source file.
+
+Semantic tokens look syntactic and are not: a name is a class or a function by what it was imported as.
+"""
+
+
+class Spelt(NamedTuple):
+    """LSP parameters in the server's spelling of URIs."""
+
+    params: bytes  # canonical JSON: sorted keys
+    files: tuple[str, ...]  # every file they name, absolute
+    back: tuple[tuple[bytes, bytes], ...]  # (server's spelling, client's spelling) to be put back in the answer
+
+
+def respell(params: dict[str, Any], given_root: str, root: str) -> Spelt:
+    """Translate a client's spelling of URIs into the server's.
+
+    `given_root` is the root as the client wrote it, `root` the same without symlinks. Raises InvalidParams for a
+    URI that is no absolute file URI.
+    """
+    files: dict[str, None] = {}
+    back: dict[bytes, bytes] = {}
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: spell(item) if key.lower().endswith("uri") and isinstance(item, str) else walk(item)
+                for key, item in value.items()
+            }
+        return [walk(item) for item in value] if isinstance(value, list) else value
+
+    def spell(uri: str) -> str:
+        path = unquote(uri.removeprefix("file://"))
+        if not uri.startswith("file:///") or "\0" in path:
+            raise InvalidParams(f"{uri!r} is no file URI", hint="Use file:///absolute/path.")
+        path = os.path.normpath(path)
+        if given_root != root and (path + "/").startswith(given_root + "/"):
+            path = root + path[len(given_root) :]
+        files[path] = None
+        spelt = to_uri(path)
+        if spelt != uri:
+            back[msgspec.json.encode(spelt)] = msgspec.json.encode(uri)
+        return spelt
+
+    canonical = msgspec.json.encode(walk(params), order="sorted")
+    if given_root != root:
+        back[b'"' + to_uri(root).encode() + b"/"] = b'"' + to_uri(given_root).encode() + b"/"
+    return Spelt(canonical, tuple(files), tuple(back.items()))
+
+
+def put_back(raw: bytes, back: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """A server's answer in the client's spelling of URIs (`Spelt.back`)."""
+    for server, client in back:
+        raw = raw.replace(server, client)
+    return raw

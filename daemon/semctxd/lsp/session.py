@@ -1,0 +1,248 @@
+"""One session with one language server: handshake, the server's own requests, and what it wants watched."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+from anyio import to_thread
+
+from semctx.errors import SemctxError
+from semctxd.child import Child, Message, Reply, Spawn
+from semctxd.errors import ServerError
+from semctxd.lsp.registry import Server
+from semctxd.lsp.sync import Ledger, notification, to_uri
+from semctxd.lsp.typed import load, params_of
+from semctxd.model import Change, What
+
+Watch = Callable[[str, bool, Callable[[], None]], None]
+"""Watch a folder (with all below it); call back when the watch stands."""
+
+_KEPT_ENVIRONMENT = ("HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SSL_CERT_FILE")
+_CONTENT_MODIFIED, _SERVER_CANCELLED = -32801, -32802
+_REPORTED_URI = re.compile(rb'"file://([^"\\]+)"')
+_MAX_REPORTED = 10_000
+
+_METHODS = ("definition", "declaration", "typeDefinition", "implementation")
+CAPABILITIES: dict[str, Any] = {
+    "general": {"positionEncodings": ["utf-16"]},
+    "window": {"workDoneProgress": True},
+    "workspace": {
+        "configuration": True,
+        "workspaceFolders": True,
+        "didChangeConfiguration": {"dynamicRegistration": True},
+        "didChangeWatchedFiles": {"dynamicRegistration": True, "relativePatternSupport": True},
+        "symbol": {"symbolKind": {"valueSet": list(range(1, 27))}},
+        "diagnostics": {"refreshSupport": True},
+    },
+    "textDocument": {
+        "synchronization": {"didSave": True},
+        "documentSymbol": {"hierarchicalDocumentSymbolSupport": True, "symbolKind": {"valueSet": list(range(1, 27))}},
+        "hover": {"contentFormat": ["markdown", "plaintext"]},
+        "signatureHelp": {"signatureInformation": {"documentationFormat": ["markdown", "plaintext"]}},
+        "references": {},
+        "documentHighlight": {},
+        "foldingRange": {},
+        "selectionRange": {},
+        "callHierarchy": {},
+        "typeHierarchy": {},
+        "inlayHint": {},
+        "diagnostic": {"relatedDocumentSupport": True},
+        "semanticTokens": {
+            "requests": {"full": True, "range": True},
+            "tokenTypes": [
+                "namespace", "type", "class", "enum", "interface", "struct", "typeParameter", "parameter", "variable",
+                "property", "enumMember", "event", "function", "method", "macro", "keyword", "modifier", "comment", "string",
+                "number", "regexp", "operator", "decorator",
+            ],
+            "tokenModifiers": [
+                "declaration", "definition", "readonly", "static", "deprecated", "abstract", "async", "modification",
+                "documentation", "defaultLibrary",
+            ],
+            "formats": ["relative"],
+        },
+        **{name: {"linkSupport": True} for name in _METHODS},
+    },
+}  # fmt: skip
+"""The one client profile of every session, whoever caused it to start; UTF-16 only, as editors can follow nothing else."""
+
+
+class LspSession(Child):
+    """A language server for (workspace, language, server, environment), shared by all clients.
+
+    `nudged` counts the times that the server was shown an empty text for a moment: an answer that was under way
+    over such a time must be asked again. `reported` holds the files outside the root that the server itself named.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: list[str],
+        server: Server,
+        *,
+        root: str,
+        language_id: str,
+        interpreter: str,
+        deadline_s: float,
+        spawn: Spawn,
+        changed: Callable[[Child], None],
+        watch: Watch,
+    ) -> None:
+        super().__init__(
+            name, argv, cwd=root, env=scrubbed(os.environ), deadline_s=deadline_s, spawn=spawn, changed=changed
+        )
+        self.root = root
+        self.interpreter = interpreter
+        self.nudged = 0
+        self.reported: dict[str, None] = {}
+        self._server = server
+        self._watch = watch
+        self._watches_due = 0
+        self._probed = False
+        self.ledger = Ledger(root, server.sync, language_id)
+
+    # -- Child
+
+    def notice(self, changes: Iterable[Change]) -> None:
+        """See Child."""
+        if self.state not in ("stopped", "crashed", "failed"):
+            self.ledger.add(changes)
+
+    def bring(self) -> None:
+        """See Child: settle the ledger."""
+        if self.ledger:
+            messages, nudges = self.ledger.settle(self.quiet_ns, time.time_ns())
+            self.write(*messages)
+            self.nudged += nudges
+
+    async def prepare(self) -> None:
+        """See Child."""
+        await to_thread.run_sync(load)
+
+    def begin(self) -> None:
+        """See Child: initialize, then a probe, whose reply comes after the server's registrations."""
+        uri = to_uri(self.root)
+        folder = {"uri": uri, "name": os.path.basename(self.root)}
+        parameters = {
+            "processId": os.getpid(),
+            "clientInfo": {"name": "semctx"},
+            "rootUri": uri,
+            "rootPath": self.root,
+            "workspaceFolders": [folder],
+            "capabilities": CAPABILITIES,
+        }
+        self._probed, self._watches_due = False, 0
+        self.send("initialize", msgspec.json.encode(parameters), self._initialized)
+
+    def farewell(self) -> None:
+        """See Child."""
+        self.write(b'{"jsonrpc":"2.0","id":0,"method":"shutdown"}', notification("exit", {}))
+
+    def forget(self) -> None:
+        """See Child."""
+        self.ledger.clear()
+        self.reported.clear()
+
+    def refused(self, error: bytes) -> SemctxError:
+        """See Child: the server's own error, or the sign that it must be asked again."""
+        said = msgspec.json.decode(error)
+        again = said.get("code") in (_CONTENT_MODIFIED, _SERVER_CANCELLED)
+        return AskAgain() if again else ServerError(f"{self.name}: {said.get('message', '')}")
+
+    def message(self, message: Message) -> None:
+        """See Child: answer every request of the server with a result; servers stall or die without."""
+        if not message.id:
+            return
+        result: object = None
+        if message.method == "workspace/configuration":
+            result = [self._setting(item) for item in params_of(message).items]
+        elif message.method == "workspace/workspaceFolders":
+            result = [{"uri": to_uri(self.root), "name": os.path.basename(self.root)}]
+        elif message.method == "workspace/applyEdit":
+            result = {"applied": False}
+        elif message.method == "client/registerCapability":
+            for registration in params_of(message).registrations:
+                if registration.method == "workspace/didChangeWatchedFiles":
+                    self._watch_folders(registration.register_options)
+        self.write(msgspec.json.encode({"jsonrpc": "2.0", "id": message.id, "result": result}))
+
+    # -- what the answers are for
+
+    def note_reported(self, raw: bytes) -> None:
+        """Remember the files outside the root that an answer names: clients may ask about them."""
+        inside = to_uri(self.root)[len("file://") :].encode() + b"/"
+        for path in _REPORTED_URI.findall(raw):
+            if not path.startswith(inside) and len(self.reported) < _MAX_REPORTED:
+                self.reported[unquote(path.decode())] = None
+
+    # -- handshake
+
+    def _initialized(self, raw: bytes | None, error: SemctxError | None) -> None:
+        if error is not None:
+            self.broken(f"{self.name} refused to initialize: {error.message}")
+            return
+        self.write(notification("initialized", {}))
+        nothing = {"textDocument": {"uri": to_uri(self.root) + "/.semctx-probe.py"}, "position": {"line": 0, "character": 0}}
+        self.send(self._server.probe, msgspec.json.encode(nothing), self._answered_probe)
+
+    def _answered_probe(self, raw: bytes | None, error: SemctxError | None) -> None:
+        self._probed = True
+        self._ready_when_watched()
+
+    def _watch_folders(self, options: dict[str, Any]) -> None:
+        """Watch what the server registered outside the root. It may have read a folder before the watch stood, so
+        it is told of the folder then. An ancestor of another such folder (a Python prefix, such as /usr) is watched by
+        itself, not with all below."""
+        folders = {folder for watcher in options["watchers"] if (folder := _base(watcher["globPattern"]))}
+        for folder in sorted(folders):
+            if folder == self.root or folder.startswith(self.root + "/") and not os.path.isdir(folder):
+                continue
+            below = not any(other.startswith(folder + "/") for other in folders)
+            self._watches_due += 1
+            self._watch(folder, below, lambda folder=folder: self._watched(folder))
+
+    def _watched(self, folder: str) -> None:
+        self._watches_due -= 1
+        self.notice([Change(folder, What.APPEARED, is_folder=True)])
+        self._ready_when_watched()
+
+    def _ready_when_watched(self) -> None:
+        if self._probed and not self._watches_due:
+            self.ready()
+
+    def _setting(self, item: Any) -> object:
+        settings = self._server.settings
+        value: object = settings.get(item.section, {}) if item.section else settings
+        return _filled(value, {"{interpreter}": self.interpreter})
+
+
+class AskAgain(SemctxError):
+    """The server dropped the request because the content changed: ask again. Never seen by a client."""
+
+    def __init__(self) -> None:
+        super().__init__("ServerError", "content modified")
+
+
+def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a language server: an allow-list, so that neither secrets nor a PYTHONPATH reach it."""
+    return {name: environment[name] for name in _KEPT_ENVIRONMENT if name in environment}
+
+
+def _base(pattern: Any) -> str:
+    """The folder of a glob pattern that a server registered, if it is a relative pattern."""
+    base = pattern.get("baseUri", "") if isinstance(pattern, dict) else ""
+    uri = base if isinstance(base, str) else base.get("uri", "")
+    return os.path.normpath(unquote(uri.removeprefix("file://"))) if uri.startswith("file:///") else ""
+
+
+def _filled(value: Any, fields: Mapping[str, str]) -> Any:
+    """A copy of a setting with its placeholders filled in; a setting whose placeholder is empty is left out."""
+    if isinstance(value, dict):
+        filled = {key: _filled(item, fields) for key, item in value.items()}
+        return {key: item for key, item in filled.items() if item != ""}
+    return fields.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""Changes of the file system, and the proof that none is outstanding."""

@@ -1,0 +1,57 @@
+"""One inotify descriptor: add and remove watches, and empty the queue without waiting (inotify(7))."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Iterator
+
+MODIFY, ATTRIB, MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x2, 0x4, 0x40, 0x80, 0x100, 0x200
+DELETE_SELF, MOVE_SELF, UNMOUNT, Q_OVERFLOW, IGNORED = 0x400, 0x800, 0x2000, 0x4000, 0x8000
+ONLYDIR, ISDIR = 0x01000000, 0x40000000
+MASK = MODIFY | ATTRIB | MOVED_FROM | MOVED_TO | CREATE | DELETE | DELETE_SELF | MOVE_SELF | ONLYDIR
+
+_READ_BYTES = 256 * 1024
+_HEADER = struct.Struct("iIII")  # wd, mask, cookie, length of the name
+
+
+class Inotify:
+    """The descriptor `fd`. Not thread-safe. Raises OSError where the kernel refuses."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = self._check(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), b"inotify")
+
+    def add(self, folder: bytes) -> int:
+        """Watch a folder; its watch descriptor. The same folder (inode) gives the same number again."""
+        return self._check(self._libc.inotify_add_watch(self.fd, folder, MASK), folder)
+
+    def remove(self, wd: int) -> None:
+        """End a watch; one that ended by itself is no error."""
+        self._libc.inotify_rm_watch(self.fd, wd)
+
+    def queued(self) -> Iterator[tuple[int, int, bytes]]:
+        """(wd, mask, name) of every event that is queued now. The iterator must be exhausted."""
+        while True:
+            try:
+                data = os.read(self.fd, _READ_BYTES)
+            except BlockingIOError:
+                return
+            at, end = 0, len(data)
+            while at < end:
+                wd, mask, _, length = _HEADER.unpack_from(data, at)
+                at += _HEADER.size
+                yield wd, mask, data[at : at + length].rstrip(b"\0")
+                at += length
+
+    def close(self) -> None:
+        """Close the descriptor; the kernel drops all watches."""
+        os.close(self.fd)
+
+    @staticmethod
+    def _check(value: int, path: bytes) -> int:
+        if value < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+        return value
