@@ -57,7 +57,7 @@ class Python(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Refuse a relative path: it would mean another file in each workspace."""
         if self.interpreter and not self.interpreter.startswith("/"):
-            raise ValueError("Expected an absolute path")
+            raise ValueError("interpreter must be an absolute path")
 
 
 class Context(Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,26 +131,23 @@ def load(path: str | None) -> Config:
 def _explain(message: str) -> str:
     """msgspec's message with the key as the file spells it, and with what is allowed there."""
     what, _, where = message.partition(" - at `$")
-    key = where.rstrip("`").lstrip(".")
-    kind = _kind(key)
+    steps = re.findall(r"\w+|\[[^]]+\]", where)
+    key = ".".join("*" if step == "[...]" else step for step in steps).replace(".[", "[")
+    kind = _kind(steps)
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", what):
-        allowed = ", ".join(sorted(f.name for f in msgspec.structs.fields(kind)))
-        return (
-            f"[{key}] has no {unknown[1]}; allowed are {allowed}"
-            if key
-            else f"no section [{unknown[1]}]; allowed are {allowed}"
-        )
+        allowed = ", ".join(sorted(field.name for field in msgspec.structs.fields(kind)))
+        return f"{f'[{key}] has no' if key else 'there is no section'} {unknown[1]}; allowed are {allowed}"
     if choices := [value for value in get_args(kind) if isinstance(value, str)]:
         what = f"Expected one of {', '.join(choices)}"
     return f"{key}: {what}"
 
 
-def _kind(key: str) -> Any:
-    """The type that stands at a dotted key; `[...]` is msgspec's word for any key of a table."""
+def _kind(steps: list[str]) -> Any:
+    """The type that stands at a key. Among msgspec's steps, `[...]` is any key of a table and `[0]` an item."""
     kind: Any = Config
-    for name in key.replace("[...]", ".[...]").split(".") if key else ():
-        if name == "[...]":
+    for step in steps:
+        if step.startswith("["):
             kind = get_args(kind)[-1]
         else:
-            kind = next(f.type for f in msgspec.structs.fields(kind) if f.name == name)
+            kind = next(field.type for field in msgspec.structs.fields(kind) if field.name == step)
     return kind

@@ -1,8 +1,8 @@
 """Leave the starter: fork, cut every tie to its session and descriptors, and report back once.
 
-The starter waits on a pipe until the daemon is ready or has failed, so that its exit code tells which. A daemon
-that kept an inherited pipe would make whoever reads it wait for ever, so all descriptors but ours are closed.
-Call this before anything heavy is imported: threads do not survive a fork, and the starter need not pay for it.
+The starter waits on a pipe until the daemon is ready or has failed, so that its exit code tells which. A
+daemon that kept an inherited pipe would make whoever reads it wait for ever, so all other descriptors are closed.
+Call this before anything heavy is imported: threads do not survive a fork, and the starter needs none of it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Ready:
         self._tell(b"0\n")
 
     def failed(self, code: int, message: str) -> None:
-        """The daemon leaves: the message goes to the starter's standard error (or ours); the starter exits `code`."""
+        """The daemon leaves: its starter says so on standard error (in the foreground we do) and exits `code`."""
         if self._fd is None:
             print(f"semctxd: {message}", file=sys.stderr)
         self._tell(b"%d\n%s" % (code, message.encode(errors="backslashreplace")))

@@ -23,9 +23,7 @@ class RequestFailed(SemctxError):
         nearest: list[str] | None = None,
         correlation_id: str | None = None,
     ) -> None:
-        super().__init__(
-            type(self).__name__, message, hint=hint, nearest=nearest, correlation_id=correlation_id
-        )
+        super().__init__(type(self).__name__, message, hint=hint, nearest=nearest, correlation_id=correlation_id)
 
 
 class ParseError(RequestFailed):

@@ -97,9 +97,7 @@ class Metrics:
         operation.buckets[int(log1p(seconds * _NS) * _PER_E)] += 1
         self._queries += 1
 
-    def record(
-        self, method: str, seconds: float, error_type: str | None = None, cached: bool = False
-    ) -> None:
+    def record(self, method: str, seconds: float, error_type: str | None = None, cached: bool = False) -> None:
         """Count any operation; `error_type` is None for a success."""
         self.hit(method, seconds)
         operation = self._operations[method]

@@ -26,10 +26,6 @@ def notify(*lines: str, env: Mapping[str, str] = os.environ) -> None:
 def watchdog_interval(env: Mapping[str, str] = os.environ) -> float | None:
     """Seconds between two `WATCHDOG=1`, half of what the manager allows; None where it wants none of us."""
     usec = env.get("WATCHDOG_USEC", "")
-    if (
-        not usec.isdecimal()
-        or int(usec) == 0
-        or env.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
-    ):
+    if not usec.isdecimal() or int(usec) == 0 or env.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     return int(usec) / 1e6 / 2

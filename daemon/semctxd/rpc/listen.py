@@ -138,8 +138,7 @@ def _check_folder(folder: str) -> None:
         )
     if found.st_mode & 0o077:
         raise SocketRefused(
-            f"{folder}: is open to others (mode {found.st_mode & 0o777:o}): chmod it 700"
-            ", or set SEMCTX_SOCKET"
+            f"{folder}: is open to others (mode {found.st_mode & 0o777:o}): chmod it 700, or set SEMCTX_SOCKET"
         )
 
 
