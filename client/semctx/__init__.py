@@ -5,26 +5,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
     from semctx.connection import Connection, connect
     from semctx.context import SemanticContext
-    from semctx.protocol import SemctxError
+    from semctx.errors import SemctxError
 
 __all__ = ["Connection", "SemanticContext", "SemctxError", "__version__", "connect"]
 
 _HOMES = {
     "Connection": "semctx.connection",
     "SemanticContext": "semctx.context",
-    "SemctxError": "semctx.protocol",
+    "SemctxError": "semctx.errors",
     "connect": "semctx.connection",
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import the public names on first use: `import semctx` alone costs nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

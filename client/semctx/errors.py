@@ -57,9 +57,7 @@ ERRORS: dict[str, ErrorKind] = {
         "The root is refused: `/`, the home directory, or no absolute path.",
         "Give the root of a project.",
     ),
-    "OutsideRoot": ErrorKind(
-        -32012, "The file lies outside the workspace.", "Ask with the root that holds the file."
-    ),
+    "OutsideRoot": ErrorKind(-32012, "The file lies outside the workspace.", "Ask with the root that holds the file."),
     "SymbolNotFound": ErrorKind(-32013, "No symbol has that name.", "See `nearest` for names that exist."),
     "MethodNotAllowed": ErrorKind(
         -32014, "The LSP method is not one of the read-only ones.", "See docs/protocol.md for those that are."
@@ -88,9 +86,7 @@ ERRORS: dict[str, ErrorKind] = {
     "DaemonUnavailable": ErrorKind(
         -32030, "No daemon answers and none could be started.", "Run `semctx start` and read `semctx logs`."
     ),
-    "ConnectionLost": ErrorKind(
-        -32031, "The connection ended before the reply.", "Retry: the client connects again."
-    ),
+    "ConnectionLost": ErrorKind(-32031, "The connection ended before the reply.", "Retry: the client connects again."),
     "Timeout": ErrorKind(-32032, "No reply within the client's time-out.", "Retry with a longer time-out."),
 }
 """Every error type: JSON-RPC code, when it is raised, what to do."""

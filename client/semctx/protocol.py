@@ -374,9 +374,7 @@ METHODS: dict[str, Method] = {
         (*_ROOT, *_FRESH, "IndexerFailed", "SymbolNotFound"),
     ),
     "cache/stats": Method(RootParams, CacheStats, "State of the cache."),
-    "cache/invalidate": Method(
-        InvalidateParams, Dropped, "Drop what depends on a file.", (*_ROOT, "OutsideRoot")
-    ),
+    "cache/invalidate": Method(InvalidateParams, Dropped, "Drop what depends on a file.", (*_ROOT, "OutsideRoot")),
     "cache/clear": Method(RootParams, Dropped, "Drop every entry."),
     "metrics/get": Method(NoParams, MetricsResult, "Counts, rates and latencies of every operation."),
     "health": Method(NoParams, HealthResult, "Is all well, and if not, what to do."),

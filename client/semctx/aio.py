@@ -1,0 +1,263 @@
+"""The connection to the daemon for asyncio programs, and for those of anyio on asyncio.
+
+    async with await semctx.aio.connect() as daemon:
+        first, second = await asyncio.gather(daemon.find("filter"), daemon.context("cache a query set"))
+
+Requests share one connection and may overtake each other. Cancelling the task that awaits a request cancels
+the request in the daemon. Every failure is a SemctxError. A lost connection is made again by the next request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import asynccontextmanager, suppress
+from functools import partial, wraps
+
+from semctx import calls, paths, roots, spawn, wire
+from semctx.errors import SemctxError
+from semctx.framing import Decoder, FrameError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from types import TracebackType
+    from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+    from semctx.calls import Call
+    from semctx.protocol import HelloResult
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+MAX_UNDER_WAY = 256
+"""Requests of one connection that the daemon works on at once; more than that wait here."""
+
+_CHUNK_BYTES = 1 << 18
+
+
+async def connect(
+    root: str | None = None,
+    *,
+    start: bool = True,
+    timeout: float = 30.0,  # noqa: ASYNC109 (it is the default of each request)
+    on_notification: Callable[[str, Any], None] | None = None,
+) -> Connection:
+    """Connect to this user's daemon, starting one if there is none.
+
+    The arguments are those of `semctx.connect`; `on_notification` is called whenever a notification arrives, and
+    may use the connection. Raises SemctxError.
+    """
+    connection = Connection(root, start=start, timeout=timeout, on_notification=on_notification)
+    await connection.open()
+    return connection
+
+
+def _method(build: Callable[Concatenate[str, P], Call[R]]) -> Callable[Concatenate[Connection, P], Awaitable[R]]:
+    """A method of the connection that makes the call that `build` describes."""
+
+    @wraps(build)
+    async def method(self: Connection, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        name, params, convert = build(self.root, *args, **kwargs)
+        return convert(await self.request(name, params))
+
+    return method
+
+
+class Connection:
+    """A connection to the daemon for requests about one workspace; see `connect` for its parameters."""
+
+    root: str  # absolute path
+    daemon: HelloResult | None  # what the daemon said of itself when it was greeted
+
+    def __init__(
+        self,
+        root: str | None,
+        *,
+        start: bool,
+        timeout: float,
+        on_notification: Callable[[str, Any], None] | None,
+    ) -> None:
+        self.root = roots.find_root() if root is None else os.path.abspath(root)
+        self.timeout = timeout
+        self.daemon = None
+        self._start = spawn.may_start(start)
+        self._on_notification = on_notification
+        self._opening = asyncio.Lock()
+        self._slots = asyncio.Semaphore(MAX_UNDER_WAY)
+        self._stream: _Stream | None = None
+
+    async def __aenter__(self) -> Self:
+        """The connection itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    async def open(self) -> None:
+        """Connect, if there is no living connection; every request does so by itself. Raises SemctxError."""
+        async with _limit("session/hello", self.timeout):
+            await self._open()
+
+    async def close(self) -> None:
+        """Leave the daemon: requests under way fail with ConnectionLost; another request would connect again."""
+        if (stream := self._stream) is not None:
+            self._stream = None
+            await stream.close()
+
+    async def request(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 (it becomes the error Timeout, and the daemon is told)
+    ) -> Any:
+        """The result of any method of the protocol, as its JSON says.
+
+        Raises SemctxError: the daemon's own, ConnectionLost, or after `timeout` seconds (default: the
+        connection's) Timeout, upon which the daemon is told to give up.
+        """
+        seconds = self.timeout if timeout is None else timeout
+        async with _limit(method, seconds), self._slots:
+            stream = await self._open()
+            return await stream.request(method, params or {})
+
+    context = _method(calls.context)
+    files = _method(calls.files)
+    find = _method(calls.find)
+    lsp = _method(calls.lsp)
+    health = _method(calls.health)
+    metrics = _method(calls.metrics)
+    cache_stats = _method(calls.cache_stats)
+    cache_invalidate = _method(calls.cache_invalidate)
+    cache_clear = _method(calls.cache_clear)
+    subscribe = _method(calls.subscribe)
+    stop = _method(calls.stop)
+
+    async def _open(self) -> _Stream:
+        if self._stream is not None and not self._stream.ended:
+            return self._stream
+        async with self._opening:
+            if self._stream is None or self._stream.ended:
+                self._stream = await self._connect()
+            return self._stream
+
+    async def _connect(self) -> _Stream:
+        connected = await self._socket()
+        reader, writer = await asyncio.open_unix_connection(sock=connected)
+        stream = _Stream(reader, writer, self._on_notification)
+        try:
+            hello = await stream.request("session/hello", wire.hello_params(os.environ))
+            self.daemon = wire.check_hello(hello)
+        except BaseException:
+            await stream.close()
+            raise
+        return stream
+
+    async def _socket(self) -> socket.socket:
+        """A connected socket. It is made in a thread, because a daemon may have to be started for it."""
+        deadline = time.monotonic() + self.timeout
+        opening = asyncio.get_running_loop().run_in_executor(
+            None, partial(spawn.open_socket, paths.socket_path(), deadline, start=self._start)
+        )
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_discard)
+            raise
+
+
+class _Stream:
+    """The life of one socket: its reader task, and the requests that wait for their replies."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        on_notification: Callable[[str, Any], None] | None,
+    ) -> None:
+        self.ended = False
+        self._reader = reader
+        self._writer = writer
+        self._on_notification = on_notification
+        self._number = 0
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._task = asyncio.create_task(self._read(), name="semctx reader")
+
+    async def request(self, method: str, params: Mapping[str, Any]) -> Any:
+        if self.ended:  # between `_open` and here
+            raise wire.lost()
+        self._number = number = self._number + 1
+        line = wire.encode(method, params, number)
+        reply = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._writer.write(line)
+            with suppress(ConnectionError):  # the reader sees the end, too, and fails all who wait
+                await self._writer.drain()
+            return wire.result(await reply)
+        except asyncio.CancelledError:
+            if not self.ended:
+                self._writer.write(wire.cancel(number))
+            raise
+        finally:
+            del self._waiting[number]
+
+    async def close(self) -> None:
+        self._end("it was closed")
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        with suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def _read(self) -> None:
+        decoder = Decoder(headers=False)
+        try:
+            while data := await self._reader.read(_CHUNK_BYTES):
+                for line in decoder.feed(data):
+                    self._take(wire.decode(line))
+            self._end("")
+        except (OSError, FrameError, SemctxError) as error:
+            self._end(str(error))
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if "method" in message:
+            if self._on_notification is not None:
+                # not called from here: what it raises is its own affair, and goes to the loop's handler
+                loop = asyncio.get_running_loop()
+                loop.call_soon(self._on_notification, message["method"], message.get("params"))
+        elif (number := message.get("id")) is None:  # the daemon could not read one of them
+            for reply in self._waiting.values():
+                _settle(reply, message)
+        elif number in self._waiting:  # else it was given up
+            _settle(self._waiting[number], message)
+
+    def _end(self, reason: str) -> None:
+        self.ended = True
+        self._writer.close()
+        for reply in self._waiting.values():
+            if not reply.done():
+                reply.set_exception(wire.lost(reason))
+
+
+def _settle(reply: asyncio.Future[dict[str, Any]], message: dict[str, Any]) -> None:
+    if not reply.done():
+        reply.set_result(message)
+
+
+def _discard(opening: asyncio.Future[socket.socket]) -> None:
+    """Close a socket that came after its connection had been given up."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+@asynccontextmanager
+async def _limit(method: str, seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise wire.timed_out(method, seconds) from None

@@ -1,0 +1,261 @@
+"""The blocking connection to the daemon.
+
+    with semctx.connect() as daemon:
+        print(daemon.context("validate an email address").to_prompt(max_tokens=2000))
+
+One request is under way at a time, and a connection belongs to one thread. Every failure is a SemctxError.
+A lost connection is made again by the next request.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from functools import wraps
+
+from semctx import calls, paths, roots, spawn, wire
+from semctx.errors import SemctxError
+from semctx.framing import Decoder, FrameError
+
+TYPE_CHECKING = False  # importing typing would cost every command 5 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+    from semctx.calls import Call
+    from semctx.protocol import HelloResult
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+_CHUNK_BYTES = 1 << 16
+_CANCEL_S = 0.1  # a daemon that does not even take a cancellation within this is given up
+
+
+def connect(
+    root: str | None = None,
+    *,
+    start: bool = True,
+    timeout: float = 30.0,
+    on_notification: Callable[[str, Any], None] | None = None,
+    greet: bool = True,
+) -> Connection:
+    """Connect to this user's daemon, starting one if there is none.
+
+    Args:
+        root: the workspace that requests are about; default: the one that holds the current directory.
+        start: whether a daemon may be started (`SEMCTX_NO_START=1` in the environment says no, too).
+        timeout: seconds that connecting, and later each request, may take.
+        on_notification: called with method and parameters of each notification that arrives while a request
+            waits; it must not use the connection.
+        greet: whether to say hello first, which tells the daemon where to find Python and compares versions.
+
+    Raises:
+        SemctxError: DaemonUnavailable, VersionMismatch, or ConnectionLost and Timeout while greeting.
+    """
+    connection = Connection(root, start=start, timeout=timeout, on_notification=on_notification, greet=greet)
+    connection.open()
+    return connection
+
+
+def _method(build: Callable[Concatenate[str, P], Call[R]]) -> Callable[Concatenate[Connection, P], R]:
+    """A method of the connection that makes the call that `build` describes."""
+
+    @wraps(build)
+    def method(self: Connection, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        name, params, convert = build(self.root, *args, **kwargs)
+        return convert(self.request(name, params))
+
+    return method
+
+
+class Connection:
+    """A connection to the daemon for requests about one workspace; see `connect` for its parameters."""
+
+    root: str  # absolute path
+    daemon: HelloResult | None  # what the daemon said of itself when it was greeted
+
+    def __init__(
+        self,
+        root: str | None,
+        *,
+        start: bool,
+        timeout: float,
+        on_notification: Callable[[str, Any], None] | None,
+        greet: bool,
+    ) -> None:
+        self.root = roots.find_root() if root is None else os.path.abspath(root)
+        self.timeout = timeout
+        self.daemon = None
+        self._start = spawn.may_start(start)
+        self._on_notification = on_notification
+        self._greet = greet
+        self._socket: socket.socket | None = None
+        self._decoder = Decoder(headers=False)
+        self._number = 0
+
+    def __enter__(self) -> Self:
+        """The connection itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Leave the daemon; another request would connect again."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def open(self) -> None:
+        """Connect, if there is no living connection; every request does so by itself. Raises SemctxError."""
+        self._open(time.monotonic() + self.timeout)
+
+    def request(self, method: str, params: Mapping[str, Any] | None = None, timeout: float | None = None) -> Any:
+        """The result of any method of the protocol, as its JSON says.
+
+        Raises SemctxError: the daemon's own, ConnectionLost, or after `timeout` seconds (default: the
+        connection's) Timeout, upon which the daemon is told to give up.
+        """
+        seconds = self.timeout if timeout is None else timeout
+        deadline = time.monotonic() + seconds
+        connection = self._open(deadline)
+        return self._exchange(connection, method, params or {}, seconds, deadline)
+
+    context = _method(calls.context)
+    files = _method(calls.files)
+    find = _method(calls.find)
+    lsp = _method(calls.lsp)
+    health = _method(calls.health)
+    metrics = _method(calls.metrics)
+    cache_stats = _method(calls.cache_stats)
+    cache_invalidate = _method(calls.cache_invalidate)
+    cache_clear = _method(calls.cache_clear)
+    subscribe = _method(calls.subscribe)
+    stop = _method(calls.stop)
+
+    def wait_closed(self, timeout: float) -> bool:
+        """Whether the daemon ends the connection within `timeout` seconds, as it does last when it leaves."""
+        if self._socket is None:
+            return True
+        deadline = time.monotonic() + timeout
+        try:
+            while _receive(self._socket, deadline):
+                pass
+        except TimeoutError:
+            return False
+        self.close()
+        return True
+
+    def _open(self, deadline: float) -> socket.socket:
+        if self._socket is not None and not _ended(self._socket):
+            return self._socket
+        self.close()
+        connection = spawn.open_socket(paths.socket_path(), deadline, start=self._start)
+        self._socket = connection
+        self._decoder = Decoder(headers=False)
+        if self._greet:
+            seconds = deadline - time.monotonic()
+            try:
+                hello = self._exchange(connection, "session/hello", wire.hello_params(os.environ), seconds, deadline)
+                self.daemon = wire.check_hello(hello)
+            except BaseException:
+                self.close()
+                raise
+        return connection
+
+    def _exchange(
+        self,
+        connection: socket.socket,
+        method: str,
+        params: Mapping[str, Any],
+        seconds: float,
+        deadline: float,
+    ) -> Any:
+        self._number = number = self._number + 1
+        line = wire.encode(method, params, number)
+        try:
+            connection.settimeout(_left(deadline))
+            connection.sendall(line)
+        except TimeoutError:
+            self.close()  # part of a line may be out: nothing can follow it
+            raise wire.timed_out(method, seconds) from None
+        except OSError as error:
+            self.close()
+            raise wire.lost(error.strerror) from error
+        except BaseException:
+            self.close()
+            raise
+        try:
+            return wire.result(self._reply(connection, number, deadline))
+        except TimeoutError:
+            self._cancel(connection, number)
+            raise wire.timed_out(method, seconds) from None
+        except KeyboardInterrupt:
+            self._cancel(connection, number)
+            raise
+
+    def _reply(self, connection: socket.socket, number: int, deadline: float) -> dict[str, Any]:
+        """The reply to a request. Late replies, to requests that were given up, come before it."""
+        reply = None
+        while reply is None:
+            for message in self._messages(connection, deadline):
+                if "method" in message:
+                    if self._on_notification is not None:
+                        self._on_notification(message["method"], message.get("params"))
+                elif message.get("id") in (number, None):  # None: the daemon could not read the request
+                    reply = message
+        return reply
+
+    def _messages(self, connection: socket.socket, deadline: float) -> list[dict[str, Any]]:
+        """The messages that have come by now. At the connection's end it raises SemctxError."""
+        try:
+            if data := _receive(connection, deadline):
+                return [wire.decode(line) for line in self._decoder.feed(data)]
+            raise wire.lost()
+        except FrameError as error:
+            self.close()
+            raise wire.lost(error) from error
+        except SemctxError:
+            self.close()
+            raise
+
+    def _cancel(self, connection: socket.socket, number: int) -> None:
+        try:
+            connection.settimeout(_CANCEL_S)
+            connection.sendall(wire.cancel(number))
+        except OSError:
+            self.close()
+
+
+def _ended(connection: socket.socket) -> bool:
+    """Whether the daemon has left an idle connection."""
+    connection.setblocking(False)
+    try:
+        return not connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _receive(connection: socket.socket, deadline: float) -> bytes:
+    """What has come, or nothing at the connection's end. Raises TimeoutError."""
+    connection.settimeout(_left(deadline))
+    try:
+        return connection.recv(_CHUNK_BYTES)
+    except ConnectionError:
+        return b""
+
+
+def _left(deadline: float) -> float:
+    """Seconds until the deadline; raises TimeoutError where there are none."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

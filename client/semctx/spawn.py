@@ -1,0 +1,107 @@
+"""Reach the daemon's socket, and start a daemon where there is none.
+
+Any number of clients may do so at once: the daemon decides by its lock which one stays, and everybody else
+finds that one. A socket file that nobody listens on counts as no daemon; only a daemon ever removes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+import time
+
+from semctx.errors import SemctxError
+
+_RETRY_S = 0.01
+_PATIENCE_S = 1.0  # how long a daemon that says it listens may refuse before another one is tried
+
+
+def may_start(start: bool) -> bool:
+    """Whether a daemon may be started: not if the caller or `SEMCTX_NO_START` says no."""
+    return start and os.environ.get("SEMCTX_NO_START", "0") in ("", "0")
+
+
+def open_socket(path: str, deadline: float, *, start: bool) -> socket.socket:
+    """A connected socket of the daemon at `path`; with `start`, of a new one if there is none.
+
+    `deadline` is on the clock of `time.monotonic`. Raises SemctxError (DaemonUnavailable).
+    """
+    if (connected := dial(path, deadline)) is not None:
+        return connected
+    if not start:
+        raise SemctxError("DaemonUnavailable", f"no daemon listens on {path}")
+    while time.monotonic() < deadline:
+        _start_daemon(deadline)
+        # The daemon that "already runs" may be one that is leaving: then its place is free in a moment.
+        patience = min(deadline, time.monotonic() + _PATIENCE_S)
+        while time.monotonic() < patience:
+            if (connected := dial(path, deadline)) is not None:
+                return connected
+            time.sleep(_RETRY_S)
+    raise SemctxError("DaemonUnavailable", f"a daemon was started, but none listens on {path}")
+
+
+def dial(path: str, deadline: float) -> socket.socket | None:
+    """A connected socket, or None where nobody listens. Raises SemctxError where it cannot be used."""
+    while _is_private(os.path.dirname(path)):
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(max(deadline - time.monotonic(), _RETRY_S))
+        try:
+            problem = connection.connect_ex(path)
+        except OSError as error:  # longer than a socket's path may be
+            connection.close()
+            raise SemctxError("DaemonUnavailable", f"{path}: {error}") from error
+        if not problem:
+            return connection
+        connection.close()
+        if problem in (errno.ENOENT, errno.ECONNREFUSED):
+            return None
+        if problem != errno.EAGAIN or time.monotonic() > deadline:
+            raise SemctxError("DaemonUnavailable", f"{path}: {os.strerror(problem)}")
+        time.sleep(_RETRY_S)  # more clients at once than the daemon's backlog holds
+    return None
+
+
+def _is_private(folder: str) -> bool:
+    """Whether only this user can have put a socket there (True), or there is no such folder (False)."""
+    try:
+        owner = os.stat(folder)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise SemctxError("DaemonUnavailable", f"{folder}: {error.strerror}") from error
+    if owner.st_uid != os.getuid() or owner.st_mode & 0o022:
+        raise SemctxError(
+            "DaemonUnavailable",
+            f"{folder} is open to others, so anybody could listen there",
+            hint=f"Remove {folder}, or set SEMCTX_SOCKET to a path in a folder of yours with mode 0700.",
+        )
+    return True
+
+
+def _start_daemon(deadline: float) -> None:
+    """Run `semctxd --detach`: it returns once a daemon listens, this one or another."""
+    import subprocess
+    from importlib.util import find_spec
+
+    if find_spec("semctxd") is None:
+        raise SemctxError(
+            "DaemonUnavailable",
+            "no daemon answers, and the daemon is not installed here",
+            hint="pip install 'semctx[daemon]', or set SEMCTX_SOCKET to the socket of a daemon that runs.",
+        )
+    # -P: a folder of that name in the current directory is the user's data, not our program
+    command = [sys.executable, "-P", "-m", "semctxd", "--detach"]
+    left = max(deadline - time.monotonic(), _RETRY_S)
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            timeout=left, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise SemctxError("DaemonUnavailable", f"a new daemon was not ready within {left:.1f} s") from None
+    if done.returncode:
+        reason = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
+        raise SemctxError("DaemonUnavailable", f"the daemon could not be started: {reason}")

@@ -1,0 +1,90 @@
+"""What both connections share: requests as bytes, replies as values, the greeting. Pure."""
+
+from __future__ import annotations
+
+import json
+
+import semctx
+from semctx.errors import PROTOCOL, SemctxError
+from semctx.framing import MAX_FRAME_BYTES
+
+TYPE_CHECKING = False  # importing typing would cost every command 5 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from semctx.protocol import HelloResult
+
+_ENVIRONMENT = ("VIRTUAL_ENV", "CONDA_PREFIX", "PATH")
+
+_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def encode(method: str, params: Mapping[str, Any], number: int | None = None) -> bytes:
+    """A request, or without a number a notification, as a line.
+
+    Raises SemctxError (InvalidParams) where the parameters are no JSON, or too many bytes.
+    """
+    message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
+    if number is not None:
+        message["id"] = number
+    try:
+        line = _dumps(message).encode() + b"\n"
+    except (TypeError, ValueError) as error:  # ValueError: not a number, a cycle, or half of a surrogate pair
+        raise SemctxError("InvalidParams", f"the parameters of {method} are no JSON: {error}") from error
+    if len(line) > MAX_FRAME_BYTES:
+        raise SemctxError("InvalidParams", f"{method}: {len(line)} bytes; at most {MAX_FRAME_BYTES} are allowed")
+    return line
+
+
+def cancel(number: int) -> bytes:
+    """The notification that cancels a request."""
+    return encode("$/cancelRequest", {"id": number})
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """One message of the daemon. A SemctxError (ConnectionLost) where it is no JSON object."""
+    try:
+        message = json.loads(line)
+    except ValueError as error:
+        raise SemctxError("ConnectionLost", f"what answers is no daemon of semctx: {error}") from error
+    if not isinstance(message, dict):
+        raise SemctxError("ConnectionLost", "what answers is no daemon of semctx: its message is no object")
+    return message
+
+
+def result(reply: dict[str, Any]) -> Any:
+    """The result of a reply, or its error raised."""
+    if "error" in reply:
+        raise SemctxError.from_json(reply["error"])
+    return reply.get("result")
+
+
+def hello_params(env: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters of session/hello for a client with that environment."""
+    return {
+        "client": f"semctx-python/{semctx.__version__}",
+        "protocol": PROTOCOL,
+        "env": {name: env[name] for name in _ENVIRONMENT if env.get(name)},
+    }
+
+
+def check_hello(daemon: HelloResult) -> HelloResult:
+    """The daemon's answer to the greeting, if both speak one protocol (else VersionMismatch is raised)."""
+    if daemon["protocol"] != PROTOCOL:
+        raise SemctxError(
+            "VersionMismatch",
+            f"semctx {semctx.__version__} speaks protocol {PROTOCOL}, the daemon {daemon['version']} "
+            f"(process {daemon['pid']}) speaks {daemon['protocol']}",
+        )
+    return daemon
+
+
+def lost(reason: object = "") -> SemctxError:
+    """The connection ended while a request was under way."""
+    return SemctxError("ConnectionLost", f"the connection to the daemon was lost: {reason}" if reason else "")
+
+
+def timed_out(method: str, seconds: float) -> SemctxError:
+    """No reply came in time."""
+    return SemctxError("Timeout", f"{method}: no reply within {seconds:g} s")
