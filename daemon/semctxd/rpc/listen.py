@@ -68,24 +68,10 @@ def acquire(path: str, env: MutableMapping[str, str] = os.environ, lock_wait_s: 
     handed = env.pop("LISTEN_PID", "") == str(os.getpid())
     count = env.pop("LISTEN_FDS", "")
     env.pop("LISTEN_FDNAMES", None)
-    if handed:
-        return _handed(count, lock_wait_s)
-    if len(os.fsencode(path)) > _MAX_PATH_BYTES:
-        raise SocketRefused(
-            f"{path}: a socket's path has at most {_MAX_PATH_BYTES} bytes: set SEMCTX_SOCKET to a shorter one"
-        )
-    folder = os.path.dirname(path)
     try:
-        os.makedirs(folder, 0o700, exist_ok=True)
+        return _handed(count, lock_wait_s) if handed else _own(path)
     except OSError as error:
-        raise SocketRefused(f"{folder}: cannot be made: {error.strerror}") from error
-    _check_folder(folder)
-    lock_fd = _lock(path, 0.0)
-    try:
-        return Listener(_bind(path), path, lock_fd, bound=True)
-    except BaseException:
-        os.close(lock_fd)
-        raise
+        raise SocketRefused(f"{'the socket from systemd' if handed else path} cannot be served: {error}") from error
 
 
 def peer_uid(sock: socket.socket) -> int:
@@ -103,6 +89,22 @@ def _getpeereid(fd: int) -> int:  # pragma: no cover (Linux has no getpeereid)
     if ctypes.CDLL(None, use_errno=True).getpeereid(fd, ctypes.byref(uid), ctypes.byref(gid)):
         raise OSError(ctypes.get_errno(), "getpeereid failed")
     return uid.value
+
+
+def _own(path: str) -> Listener:
+    if len(os.fsencode(path)) > _MAX_PATH_BYTES:
+        raise SocketRefused(
+            f"{path}: a socket's path has at most {_MAX_PATH_BYTES} bytes: set SEMCTX_SOCKET to a shorter one"
+        )
+    folder = os.path.dirname(path)
+    os.makedirs(folder, 0o700, exist_ok=True)
+    _check_folder(folder)
+    lock_fd = _lock(path, 0.0)
+    try:
+        return Listener(_bind(path), path, lock_fd, bound=True)
+    except BaseException:
+        os.close(lock_fd)
+        raise
 
 
 def _handed(count: str, lock_wait_s: float) -> Listener:
@@ -144,7 +146,7 @@ def _check_folder(folder: str) -> None:
 
 def _lock(path: str, wait_s: float) -> int:
     """The descriptor that holds the lock of `path`, with our process id in its file."""
-    fd = os.open(path + ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    fd = os.open(path + ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     until = time.monotonic() + wait_s
     try:
         while True:
@@ -175,9 +177,6 @@ def _bind(path: str) -> socket.socket:
     try:
         sock.bind(path)
         sock.listen(_BACKLOG)
-    except OSError as error:
-        sock.close()
-        raise SocketRefused(f"{path}: cannot listen: {error.strerror}") from error
     finally:
         os.umask(mask)
     return sock
@@ -198,8 +197,6 @@ def _is_served(path: str) -> bool:
             return False
         except BlockingIOError:  # its queue is full: somebody is slow, but there
             return True
-        except OSError as error:
-            raise SocketRefused(f"{path}: cannot be probed: {error.strerror}") from error
     return True
 
 
