@@ -1,0 +1,60 @@
+"""The command line. It imports what a command needs when the command runs: `semctx status` is often asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from semctx.cli.parser import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_DAEMON, EXIT_NO_READER, parse
+from semctx.errors import SemctxError
+
+TYPE_CHECKING = False  # importing typing would cost every command 5 ms
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Wrong usage raises SystemExit(2), as argparse does."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # a letter that the terminal does not know must not end the command
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        arguments = parse(argv)
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes once more when it leaves
+        return EXIT_NO_READER
+
+
+def _run(arguments: Namespace) -> int:
+    from semctx.cli import commands
+
+    try:
+        code = commands.RUN[arguments.run](arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except SemctxError as error:
+        if arguments.json:
+            print(json.dumps({"error": error.to_json()}), file=sys.stderr)
+        else:
+            _complain(error)
+        return EXIT_NO_DAEMON if error.type == "DaemonUnavailable" else EXIT_FAILED
+    except OSError as error:
+        print(f"semctx: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    return code
+
+
+def _complain(error: SemctxError) -> None:
+    print(f"semctx: {error.message}", file=sys.stderr)
+    if error.nearest:
+        print(f"  near: {', '.join(error.nearest)}", file=sys.stderr)
+    if error.correlation_id:
+        print(f"  correlation id: {error.correlation_id}", file=sys.stderr)
+    print(f"  {error.hint}", file=sys.stderr)
