@@ -1,0 +1,105 @@
+"""The indexer process: JSON-RPC with Content-Length framing on standard input and output, one message at a time.
+
+`python -m semctxd.index ROOT`. It builds the index first, then reads messages in order until its input ends.
+Standard output carries replies only; faults are logged on standard error and never end the process.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from semctx.framing import Decoder, frame
+from semctx.protocol import SemctxError
+from semctxd.index.answer import context, relevant_files
+from semctxd.index.find import find
+from semctxd.index.live import LiveIndex
+
+_CHUNK_BYTES = 1 << 16
+
+
+def statistics(live: LiveIndex, _params: dict[str, Any]) -> dict[str, int]:
+    """How much the index holds."""
+    kinds = [symbol.kind for symbol in live.store.symbols.values()]
+    return {
+        "files": len(live.store.files),
+        "symbols": len(kinds),
+        "functions": kinds.count("function") + kinds.count("method"),
+        "classes": kinds.count("class"),
+    }
+
+
+_REQUESTS: dict[str, Callable[[LiveIndex, dict[str, Any]], dict[str, Any]]] = {
+    "statistics": statistics,
+    "context/query": context,
+    "files/relevant": relevant_files,
+    "symbols/find": find,
+}
+
+
+def changes(live: LiveIndex, params: dict[str, Any]) -> None:
+    """Take in what changed: `paths`, or everything."""
+    if params.get("everything"):
+        live.refresh()
+    else:
+        live.apply(params["paths"])
+
+
+def handle(live: LiveIndex, message: bytes) -> bytes | None:
+    """The reply to one message, or None for a notification. Never raises."""
+    id = None
+    try:
+        request = msgspec.json.decode(message)
+        id, method, params = request.get("id"), request["method"], request.get("params") or {}
+        if method == "changes":
+            changes(live, params)
+            return None
+        if method not in _REQUESTS:
+            raise SemctxError("MethodNotFound", f"No method {method!r}.")
+        reply = {"jsonrpc": "2.0", "id": id, "result": _REQUESTS[method](live, params)}
+    except SemctxError as error:
+        reply = {"jsonrpc": "2.0", "id": id, "error": error.to_json()}
+    except Exception:
+        traceback.print_exc()
+        reply = {"jsonrpc": "2.0", "id": id, "error": SemctxError("InternalError").to_json()}
+        if id is None:
+            return None
+    return msgspec.json.encode(reply)
+
+
+def serve(live: LiveIndex, source: int, sink: int) -> None:
+    """Answer messages from one descriptor on the other until the first ends."""
+    decoder = Decoder(headers=True)
+    while data := os.read(source, _CHUNK_BYTES):
+        for message in decoder.feed(data):
+            reply = handle(live, message)
+            if reply is not None:
+                _write(sink, frame(reply, headers=True))
+
+
+def _write(sink: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(sink, view) :]
+
+
+def main() -> None:
+    """Build the index of the root named on the command line, and serve it."""
+    sink = os.dup(1)
+    os.dup2(2, 1)  # whatever prints by mistake must not land among the replies
+    live = LiveIndex(sys.argv[1])
+    gc.disable()  # the build makes only what stays
+    live.refresh()
+    gc.freeze()
+    gc.enable()
+    serve(live, 0, sink)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The answers to `context/query` and `files/relevant`: a question asked of the index, ranked, and put in the protocol's shape."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from semctxd.index import conventions, imports, knowledge
+from semctxd.index.live import LiveIndex
+from semctxd.index.symbols import to_json
+from semctxd.ranking import files as file_ranking
+from semctxd.ranking import signals as gathering
+from semctxd.ranking.question import Question
+from semctxd.ranking.records import Record
+from semctxd.ranking.score import Ranked, rank
+from semctxd.ranking.signature import name_of
+from semctxd.ranking.text import keywords
+
+_SYMBOLS, _FILES, _IMPORTS, _CONVENTIONS = 20, 3, 10, 10
+_JUDGED = 100  # so many symbols are ranked, whatever part of them is asked for: files are judged by them
+
+
+def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
+    """The result of `context/query`, without `meta`."""
+    limits = params.get("limits", {})
+    question, ranked, files = _ranked(live, params, limits.get("symbols", _SYMBOLS))
+    wanted = [one for one in ranked if one.confidence >= params.get("minConfidence", 0.0)][: limits.get("symbols", _SYMBOLS)]
+    explain = params.get("explain", False)
+    symbols = [_symbol(live, question, one, explain) for one in wanted]
+    said = keywords(f"{question.intent} {question.name}")
+    if not symbols and not live.store.symbols:
+        return knowledge.context(said, limits)
+    return {
+        "symbols": symbols,
+        "types": [at for at, symbol in enumerate(symbols) if symbol["kind"] == "class"],
+        "functions": [at for at, symbol in enumerate(symbols) if symbol["kind"] in ("function", "method")],
+        "files": files[: limits.get("files", _FILES)],
+        "imports": imports.patterns(live, question, ranked)[: limits.get("imports", _IMPORTS)],
+        "conventions": conventions.mine(live, question.file)[: limits.get("conventions", _CONVENTIONS)],
+        "keywords": said,
+        "source": "index",
+        "enriched": False,
+    }
+
+
+def relevant_files(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
+    """The result of `files/relevant`, without `meta`."""
+    limits = params.get("limits", {})
+    question, _, files = _ranked(live, params, 0)
+    return {"files": files[: limits.get("files", _FILES)], "keywords": keywords(f"{question.intent} {question.name}")}
+
+
+def _ranked(live: LiveIndex, params: dict[str, Any], count: int) -> tuple[Question, list[Ranked], list[dict[str, Any]]]:
+    question, hidden = ask(live, params)
+    signals = gathering.gather(live.resolver(hidden), question)
+    ranked = rank(signals, max(count, _JUDGED))
+    files = file_ranking.rank_files(signals, ranked)
+    return question, ranked + _padding(live, ranked, count - len(ranked), hidden), files
+
+
+def ask(live: LiveIndex, params: dict[str, Any]) -> tuple[Question, int]:
+    """The question that parameters ask, and the id of the function that is about to be written anew, or 0."""
+    file = PurePosixPath(params.get("targetFile", "")).as_posix() if params.get("targetFile") else ""
+    qualname = params.get("qualname", "")
+    target = _target(live, file, qualname, params.get("signature", ""))
+    line = 0
+    if target is not None:
+        qualname, line = target.qualname, target.line
+    elif owner := live.resolver().named(file, qualname.rpartition(".")[0]) if "." in qualname else None:
+        line = live.store.symbols[owner].end
+    question = Question(
+        params["intent"], params.get("signature", ""), params.get("arguments", ""), file, qualname, params.get("draft", ""), line
+    )
+    return question, target.id if target is not None else 0
+
+
+def _target(live: LiveIndex, file: str, qualname: str, signature: str) -> Record | None:
+    """The function of the target file that the question names by qualname or signature, if it exists already."""
+    functions = [live.store.symbols[id] for id in live.store.ids(file) if live.store.symbols[id].is_callable]
+    if qualname:
+        return next((symbol for symbol in functions if symbol.qualname == qualname), None)
+    named = [symbol for symbol in functions if symbol.name == name_of(signature)]
+    return named[0] if len(named) == 1 else None
+
+
+def _symbol(live: LiveIndex, question: Question, ranked: Ranked, explain: bool) -> dict[str, Any]:
+    symbol = to_json(live, live.store.symbols[ranked.id], question)
+    symbol["confidence"] = ranked.confidence
+    if explain:
+        symbol["breakdown"] = ranked.shares
+    return symbol
+
+
+def _padding(live: LiveIndex, ranked: list[Ranked], count: int, hidden: int) -> list[Ranked]:
+    """Symbols that nothing speaks for, most widely named first, where a short list is to be filled."""
+    if count <= 0:
+        return []
+    there = {one.id for one in ranked} | {hidden}
+    rest = {
+        id: float(len(live.store.mentions.get(symbol.name))) for id, symbol in live.store.symbols.items() if id not in there
+    }
+    return [Ranked(id, 0.0, {}) for id in gathering.best(live.resolver(), rest, count)]

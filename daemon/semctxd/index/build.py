@@ -1,0 +1,108 @@
+"""Reading a whole tree: the paths that count, and their records, by more than one process where that pays."""
+
+from __future__ import annotations
+
+import os
+from hashlib import blake2b
+from collections.abc import Iterator, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+
+import msgspec
+
+from semctxd import tree
+from semctxd.index.extract import MAX_BYTES, extract
+from semctxd.ranking.records import FileRecord
+
+Stat = tuple[int, int, int, int]
+"""What must be equal for a file to be the same: mtime and ctime in ns, size in bytes, inode."""
+
+_PARALLEL_BYTES = 400_000  # below this, starting a process costs more than it saves
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(list[tuple[bytes, bytes, FileRecord]])
+
+Read = tuple[bytes, bytes, FileRecord]
+"""A file's absolute path, the digest of its bytes, and its record."""
+
+
+def scan(top: bytes) -> Iterator[tuple[bytes, Stat]]:
+    """The source files below a folder (absolute path) with their stats. Directory symlinks are not followed."""
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:  # gone meanwhile, or not to be read: nothing below it can be known
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if not tree.is_skipped(entry.path):
+                    folders.append(entry.path)
+            elif tree.is_source(entry.name) and (stat := stat_of(entry.path)):
+                yield entry.path, stat
+
+
+def stat_of(path: bytes) -> Stat | None:
+    """The stat of a regular file (a symlink is read through), or None."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino) if _is_regular(found.st_mode) else None
+
+
+def _is_regular(mode: int) -> bool:
+    return mode & 0o170000 == 0o100000
+
+
+def read(path: bytes) -> bytes:
+    """A file's bytes (one byte over MAX_BYTES at most); empty where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError:
+        return b""
+
+
+def records(root: bytes, files: Sequence[tuple[bytes, Stat]]) -> Iterator[Read]:
+    """The records of many files, in any order. More than one process is used where that pays."""
+    workers = min(os.cpu_count() or 1, 4)
+    if workers < 2 or sum(stat[2] for _, stat in files) < _PARALLEL_BYTES:
+        yield from (one(root, path) for path, _ in files)
+        return
+    ordered = [path for path, stat in sorted(files, key=lambda file: (-file[1][2], file[0]))]
+    context = get_context("fork")
+    pipes = []
+    for number in range(workers):
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=send, args=(theirs, root, ordered[number::workers]))
+        process.start()
+        theirs.close()
+        pipes.append((process, ours))
+    for process, pipe in pipes:
+        while data := pipe.recv_bytes():
+            yield from _DECODER.decode(data)
+        process.join()
+
+
+def send(pipe: Connection, root: bytes, paths: Sequence[bytes]) -> None:
+    """What a helper process does: send the records of `paths` in batches, then an empty message."""
+    for start in range(0, len(paths), 64):
+        pipe.send_bytes(_ENCODER.encode([one(root, path) for path in paths[start : start + 64]]))
+    pipe.send_bytes(b"")
+
+
+def one(root: bytes, path: bytes) -> Read:
+    """Read one file."""
+    data = read(path)
+    return path, digest(data), extract(relative(root, path), data)
+
+
+def digest(data: bytes) -> bytes:
+    """What tells contents apart."""
+    return blake2b(data, digest_size=16).digest()
+
+
+def relative(root: bytes, path: bytes) -> str:
+    """A path relative to the root, as answers name it; bytes that are no UTF-8 are replaced."""
+    return path[len(root) + 1 :].decode("utf-8", "backslashreplace")

@@ -1,0 +1,48 @@
+"""How this repository does things: the marks of its files, added up, with the nearest instances as evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from semctxd.index.live import LiveIndex
+
+_KEYS = (
+    "errors raised", "docstring style", "type hints", "logging", "string formatting", "project imports", "data classes", "paths",
+    "function names", "constants", "quotes", "functions", "docstrings", "class names", "tests",
+)  # fmt: skip
+"""In order of what a generator most needs to be told."""
+_SEVERAL = {"errors raised": 3}  # how many values of a key are worth telling; else the commonest one
+_EVIDENCE = 3
+_FEW = 2  # what was seen less often is no convention
+
+
+def mine(live: LiveIndex, target: str) -> list[dict[str, Any]]:
+    """The conventions of the workspace; evidence is taken from near `target` (a relative path, or "")."""
+    by_key: dict[str, list[tuple[int, str]]] = {}
+    for (key, value), files in live.store.marks.items():
+        by_key.setdefault(key, []).append((sum(count for count, _ in files.values()), value))
+    found = []
+    for key in _KEYS:
+        values = sorted(by_key.get(key, ()), key=lambda counted: (-counted[0], counted[1]))
+        total = sum(count for count, _ in values)
+        for count, value in values[: _SEVERAL.get(key, 1)]:
+            if count >= _FEW:
+                files = live.store.marks[key, value]
+                evidence = [f"{path}:{files[path][1]}" for path in nearest(files, target, _EVIDENCE)]
+                found.append({"key": key, "value": value, "count": count, "of": total, "evidence": evidence})
+    return found
+
+
+def nearest(paths: Any, target: str, count: int) -> list[str]:
+    """The paths that share most folders with the target's, then by name; the target itself comes first."""
+    folders = target.split("/")
+
+    def order(path: str) -> tuple[int, str]:
+        shared = 0
+        for mine, theirs in zip(folders, path.split("/"), strict=False):
+            if mine != theirs:
+                break
+            shared += 1
+        return -shared, path
+
+    return sorted(paths, key=order)[:count]

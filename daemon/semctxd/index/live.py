@@ -1,0 +1,128 @@
+"""The index of a directory tree, kept equal to the disk by being told what changed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from semctxd import tree
+from semctxd.index import build
+from semctxd.index.extract import extract
+from semctxd.index.modules import Modules
+from semctxd.index.resolve import Resolver
+from semctxd.index.store import Store
+
+_SETTLED_NS = 50_000_000  # a file system's clock ticks in steps of up to 10 ms; a younger stat may stand for two contents
+
+
+class _Known(NamedTuple):
+    """A file as it was when it was last read."""
+
+    stat: build.Stat
+    digest: bytes
+    settled: bool  # whether an equal stat now proves that it is unchanged
+
+
+class LiveIndex:
+    """Store and resolver of a root. Not thread-safe; one question or change at a time."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.fsencode(os.path.abspath(root))
+        self.store = Store()
+        self._known: dict[bytes, _Known] = {}
+        self._resolvers: dict[int, Resolver] = {}  # hidden function -> resolver, of this generation
+        self._generation = -1
+        self._modules = Modules(())
+
+    # -- changes ----------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Bring everything below the root to the present; the first build is the same."""
+        self._rescan(self.root)
+
+    def apply(self, paths: Iterable[str]) -> None:
+        """Bring absolute paths, files or folders, to the present; what exists is decided by `stat` now."""
+        for path in dict.fromkeys(map(os.fsencode, paths)):
+            if path != self.root and not path.startswith(self.root + b"/"):
+                continue
+            if path.endswith(b"/pyvenv.cfg"):  # its folder becomes an environment, or ceases to be one
+                self._rescan(path.rpartition(b"/")[0])
+            elif os.path.isdir(path) and not os.path.islink(path):
+                self._rescan(path)
+            elif tree.is_source(path) and not self._is_below_skipped(path) and (stat := build.stat_of(path)):
+                self._read(path, stat)
+            else:
+                self._drop(path)
+
+    def _is_below_skipped(self, path: bytes) -> bool:
+        folder = path.rpartition(b"/")[0]
+        while len(folder) > len(self.root):
+            if tree.is_skipped(folder):
+                return True
+            folder = folder.rpartition(b"/")[0]
+        return False
+
+    def _rescan(self, top: bytes) -> None:
+        below = b"" if top == self.root else top + b"/"
+        skipped = top != self.root and (tree.is_skipped(top) or self._is_below_skipped(top))
+        found = {} if skipped else dict(build.scan(top))
+        for path in [path for path in self._known if path.startswith(below) and path not in found]:
+            self._drop(path)
+        changed = []
+        for path, stat in found.items():
+            known = self._known.get(path)
+            if known is None:
+                changed.append((path, stat))
+            elif not known.settled or known.stat != stat:
+                self._read(path, stat)
+        if len(changed) < 8:
+            for path, stat in changed:
+                self._read(path, stat)
+            return
+        stats = dict(changed)
+        now = time.time_ns()
+        for path, digest, record in build.records(self.root, changed):
+            self._known[path] = _Known(stats[path], digest, now - stats[path][1] > _SETTLED_NS)
+            self.store.put(record)
+
+    def _read(self, path: bytes, stat: build.Stat) -> None:
+        now = time.time_ns()
+        data = build.read(path)
+        digest = build.digest(data)
+        known = self._known.get(path)
+        self._known[path] = _Known(stat, digest, now - stat[1] > _SETTLED_NS)
+        if known is None or known.digest != digest:
+            self.store.put(extract(build.relative(self.root, path), data))
+
+    def _drop(self, path: bytes) -> None:
+        below = path + b"/"
+        for gone in [known for known in self._known if known == path or known.startswith(below)]:
+            del self._known[gone]
+            self.store.drop(build.relative(self.root, gone))
+
+    # -- views ------------------------------------------------------------------------------------
+
+    @property
+    def modules(self) -> Modules:
+        """Module names of the present files."""
+        self._renew()
+        return self._modules
+
+    def resolver(self, hidden: int = 0) -> Resolver:
+        """The resolver of the present state that believes nothing of what the function `hidden` says."""
+        self._renew()
+        found = self._resolvers.get(hidden)
+        if found is None:
+            for other in [key for key in self._resolvers if key]:
+                del self._resolvers[other]
+            found = self._resolvers[hidden] = Resolver(self.store, self._modules, hidden)
+        return found
+
+    def _renew(self) -> None:
+        if self._generation != self.store.generation:
+            if self._modules.paths != self.store.files.keys():
+                self._modules = Modules(self.store.files)
+            self._resolvers.clear()
+            self._generation = self.store.generation

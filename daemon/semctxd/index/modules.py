@@ -1,0 +1,88 @@
+"""Importable module paths of files, and the files that imports name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cached_property
+
+
+class Modules:
+    """Module names of one set of files (paths relative to the root).
+
+    A module's name starts below its source root: the nearest folder above it without an `__init__` file. So `src/`
+    and the like are left out wherever they are, and a script's module is its stem.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.paths = frozenset(paths)
+        self._packages = {path.rpartition("/")[0] for path in self.paths if _stem(path).endswith("__init__")}
+        self._source_roots: dict[str, str] = {}
+
+    def source_root(self, folder: str) -> str:
+        """The folder from which modules in `folder` are imported ("" is the root)."""
+        found = self._source_roots.get(folder)
+        if found is None:
+            found = self.source_root(folder.rpartition("/")[0]) if folder and folder in self._packages else folder
+            self._source_roots[folder] = found
+        return found
+
+    def name(self, path: str) -> str:
+        """The importable name of a file's module: `pkg/__init__.py` is `pkg`. The file need not exist."""
+        folder = path.rpartition("/")[0]
+        top = self.source_root(folder)
+        stem = _stem(path)[len(top) + 1 if top else 0 :]
+        return stem.removesuffix("/__init__").replace("/", ".") if stem != "__init__" else folder.rpartition("/")[2]
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        found = defaultdict(list)
+        for path in self.paths:
+            found[self.name(path)].append(path)
+        return found
+
+    def find(self, module: str, importer: str = "") -> str | None:
+        """The file that `import module` means in `importer`, or None: one of the same source root first."""
+        tail = module
+        while tail:
+            suffix = module.replace(".", "/")
+            found = [
+                path for path in self._by_name.get(tail, ())
+                if tail == module or _stem(path).removesuffix("/__init__").endswith(suffix)
+            ]  # fmt: skip
+            if found:
+                top = self.source_root(importer.rpartition("/")[0])
+                return min(
+                    found,
+                    key=lambda path: (
+                        self.source_root(path.rpartition("/")[0]) != top,
+                        path.count("/"),
+                        path.endswith(".pyi"),
+                        path,
+                    ),
+                )
+            tail = tail.partition(".")[2]  # a namespace package's folders have no __init__
+        return None
+
+    def relative(self, importer: str, level: int, module: str) -> str | None:
+        """The file that `from ..module import` means in `importer`, or None."""
+        parts = importer.split("/")[:-1]
+        if level - 1 > len(parts):
+            return None
+        base = parts[: len(parts) - (level - 1)] + (module.split(".") if module else [])
+        return self.file_of("/".join(base))
+
+    def file_of(self, stem: str) -> str | None:
+        """The file of a module or package, given its path without suffix."""
+        prefix = f"{stem}/" if stem else ""
+        candidates = (f"{stem}.py", f"{prefix}__init__.py", f"{stem}.pyi", f"{prefix}__init__.pyi")
+        return next((path for path in candidates if path in self.paths), None)
+
+    def submodule(self, package: str, name: str) -> str | None:
+        """The file of `package.name`, where `package` is the path of an `__init__` file; else None."""
+        folder, _, file = package.rpartition("/")
+        return self.file_of(f"{folder}/{name}" if folder else name) if file.startswith("__init__.") else None
+
+
+def _stem(path: str) -> str:
+    return path.rpartition(".")[0]

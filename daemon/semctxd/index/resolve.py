@@ -1,0 +1,355 @@
+"""Names -> symbols: scopes, imports and re-exports, classes and their bases, types, and what functions use.
+
+Everything is worked out when first asked for and kept until the store changes. Nothing is run and no
+environment is read: what cannot be seen in the sources stays unresolved. One function may be *hidden*, because
+it is about to be written: then nothing that its body says is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from semctxd.index.modules import Modules
+from semctxd.index.store import Store
+from semctxd.ranking.records import Body, Import
+
+_DEPTH = 5  # how many assignments, calls and attributes are followed in a row
+_WIDTH = 6  # how many alternatives are kept on the way
+_MRO_MAX = 15
+_HIDDEN = Body([], {}, [], [])
+_TYPE_NAMES = re.compile(r"[^\W\d][\w.]*")
+
+
+class Value(NamedTuple):
+    """What an expression may be: a symbol itself, an instance of a class, or a module."""
+
+    kind: str  # symbol, instance, module
+    of: int | str  # id of the symbol or class; path of the module
+
+
+class Resolver:
+    """Answers about one state of the store."""
+
+    def __init__(self, store: Store, modules: Modules, hidden: int = 0) -> None:
+        self.store = store
+        self.modules = modules
+        self.hidden = hidden
+        self._scopes: dict[str, dict[str, Value]] = {}
+        self._members: dict[str, dict[str, dict[str, int]]] = {}
+        self._mros: dict[int, list[int]] = {}
+        self._attributes: dict[tuple[int, str], list[Value]] = {}
+        self._returns: dict[int, list[Value]] = {}
+        self._uses: dict[int, dict[int, None]] = {}
+        self._subclasses: dict[int, list[int]] | None = None
+
+    # -- files ------------------------------------------------------------------------------------
+
+    def _tables(self, path: str) -> dict[str, dict[str, int]]:
+        """Owner's qualname ("" for the module) -> name -> id, of one file."""
+        tables = self._members.get(path)
+        if tables is None:
+            tables = self._members[path] = {}
+            for id in self.store.ids(path):
+                symbol = self.store.symbols[id]
+                tables.setdefault(symbol.owner, {})[symbol.name] = id
+        return tables
+
+    def named(self, path: str, qualname: str) -> int | None:
+        """The symbol of a file with that qualname, or None."""
+        owner, _, name = qualname.rpartition(".")
+        return self._tables(path).get(owner, {}).get(name)
+
+    def imported_from(self, path: str, statement: Import) -> str | None:
+        """The file whose module an import statement names, or None where that lies outside."""
+        if statement.level:
+            return self.modules.relative(path, statement.level, statement.module)
+        return self.modules.find(statement.module, path)
+
+    def scope(self, path: str) -> dict[str, Value]:
+        """What names mean at module level."""
+        scope = self._scopes.get(path)
+        if scope is None:
+            scope = self._scopes[path] = {}
+            if path in self.store.files:
+                self._bind(scope, path, self.store.files[path].imports)
+                scope.update((name, Value("symbol", id)) for name, id in self._tables(path).get("", {}).items())
+        return scope
+
+    def _bind(self, scope: dict[str, Value], path: str, imports: Iterable[Import]) -> None:
+        for statement in imports:
+            source = self.imported_from(path, statement)
+            if not statement.names:
+                target = (
+                    source
+                    if statement.bound != statement.module.partition(".")[0]
+                    else self.modules.find(statement.bound, path)
+                )
+                if target:
+                    scope[statement.bound] = Value("module", target)
+            elif source:
+                for name, bound in statement.names:
+                    if name == "*":
+                        for other, id in self._tables(source).get("", {}).items():
+                            scope.setdefault(other, Value("symbol", id))
+                    elif found := self.exported(source, name):
+                        scope[bound] = found
+
+    def exported(self, path: str, name: str, depth: int = 0) -> Value | None:
+        """What `from <path> import name` gives: a definition, something re-exported, or a submodule."""
+        id = self._tables(path).get("", {}).get(name)
+        if id is not None:
+            return Value("symbol", id)
+        if depth < _DEPTH and path in self.store.files:
+            for statement in self.store.files[path].imports:
+                for original, bound in statement.names:
+                    if bound in (name, "*") and (source := self.imported_from(path, statement)) and source != path:
+                        if found := self.exported(source, name if original == "*" else original, depth + 1):
+                            return found
+        module = self.modules.submodule(path, name)
+        return Value("module", module) if module else None
+
+    # -- classes ----------------------------------------------------------------------------------
+
+    def members(self, cls: int) -> dict[str, int]:
+        """Name -> id of what a class itself defines."""
+        symbol = self.store.symbols[cls]
+        return self._tables(symbol.path).get(symbol.qualname, {})
+
+    def owner(self, id: int) -> int | None:
+        """The class that a symbol stands in, or None."""
+        symbol = self.store.symbols[id]
+        return self.named(symbol.path, symbol.owner) if symbol.owner else None
+
+    def mro(self, cls: int) -> list[int]:
+        """The class, then the known ones it inherits from, depth first."""
+        known = self._mros.get(cls)
+        if known is None:
+            self._mros[cls] = known = [cls]  # an inheritance cycle ends here
+            symbol = self.store.symbols[cls]
+            found = dict.fromkeys([cls])
+            for base in symbol.bases:
+                value = self.static(base, symbol.path)
+                if value and value.kind == "symbol" and self._is_class(value.of):
+                    found.update(dict.fromkeys(self.mro(int(value.of))))
+            self._mros[cls] = known = list(found)[:_MRO_MAX]
+        return known
+
+    def all_members(self, cls: int) -> dict[str, int]:
+        """Name -> id of what a class has, inherited ones included."""
+        found: dict[str, int] = {}
+        for base in reversed(self.mro(cls)):
+            found.update(self.members(base))
+        return found
+
+    def member(self, cls: int, name: str) -> int | None:
+        """The definition that `cls.name` means, or None."""
+        return next((id for base in self.mro(cls) if (id := self.members(base).get(name)) is not None), None)
+
+    def subclasses(self, cls: int) -> list[int]:
+        """Every known class that inherits from this one, by path and line."""
+        if self._subclasses is None:
+            self._subclasses = {}
+            for path in sorted(self.store.files):
+                for id in self.store.ids(path):
+                    if self.store.symbols[id].bases:
+                        for base in self.mro(id)[1:]:
+                            self._subclasses.setdefault(base, []).append(id)
+        return self._subclasses.get(cls, [])
+
+    def _is_class(self, id: int | str) -> bool:
+        return self.store.symbols[int(id)].kind == "class"
+
+    def static(self, chain: str, path: str) -> Value | None:
+        """What a chain means at module level, without following values."""
+        root, *rest = chain.replace("()", "").split(".")
+        value = self.scope(path).get(root)
+        for name in rest:
+            if value is None:
+                return None
+            if value.kind == "module":
+                value = self.exported(str(value.of), name)
+            elif self._is_class(value.of):
+                id = self.member(int(value.of), name)
+                value = None if id is None else Value("symbol", id)
+            else:
+                return None
+        return value
+
+    # -- types ------------------------------------------------------------------------------------
+
+    def classes_in(self, annotation: str, path: str) -> list[int]:
+        """The repository's classes that an annotation names, containers' contents included."""
+        found = (self.static(name, path) for name in _TYPE_NAMES.findall(annotation))
+        ids = (int(value.of) for value in found if value and value.kind == "symbol" and self._is_class(value.of))
+        return list(dict.fromkeys(ids))
+
+    def attribute(self, cls: int, name: str, depth: int = 0) -> list[Value]:
+        """What an instance attribute may be, by the assignments and annotations in the class and its bases."""
+        key = (cls, name)
+        known = self._attributes.get(key)
+        if known is None:
+            self._attributes[key] = []  # one that is defined by itself ends here
+            found: dict[Value, None] = {}
+            for base in self.mro(cls):
+                for id in self.members(base).values():
+                    symbol = self.store.symbols[id]
+                    if symbol.body is not None and f"self.{name}" in symbol.body:
+                        for attribute, fact in self.body(id).attributes:
+                            if attribute == name:
+                                found.update(dict.fromkeys(self._fact(fact, id, depth + 1)))
+                    elif symbol.name == name and symbol.kind == "variable":
+                        found.update(dict.fromkeys(self._variable(id)))
+            known = self._attributes[key] = list(found)[:_WIDTH]
+        return known
+
+    def attribute_names(self, cls: int) -> list[str]:
+        """The names that instances get by assignment to `self`, in a stable order."""
+        found: dict[str, None] = {}
+        for base in self.mro(cls):
+            for id in self.members(base).values():
+                if self.store.symbols[id].is_callable:
+                    found.update(dict.fromkeys(name for name, _ in self.body(id).attributes))
+                elif self.store.symbols[id].kind == "variable":
+                    found[self.store.symbols[id].name] = None
+        return list(found)
+
+    def returns(self, function: int, depth: int = 0) -> list[Value]:
+        """What calling a function may give: by its annotation, else by its return statements."""
+        known = self._returns.get(function)
+        if known is None:
+            self._returns[function] = []
+            symbol = self.store.symbols[function]
+            found = [Value("instance", cls) for cls in self.classes_in(symbol.returns, symbol.path)]
+            if not found and not symbol.returns and depth < _DEPTH - 2:
+                for chain in self.body(function).returns:
+                    found.extend(self.values(chain, function, depth + 1))
+            known = self._returns[function] = list(dict.fromkeys(found))[:_WIDTH]
+        return known
+
+    def _variable(self, id: int) -> list[Value]:
+        symbol = self.store.symbols[id]
+        found = [Value("instance", cls) for cls in self.classes_in(symbol.returns, symbol.path)]
+        value = self.static(symbol.value, symbol.path) if symbol.value else None
+        if value and value.kind == "symbol" and value.of != id and self._is_class(value.of):
+            found.append(Value("instance", value.of) if symbol.value.endswith("()") else value)
+        return found
+
+    def _fact(self, fact: str, function: int, depth: int) -> list[Value]:
+        if fact.startswith(":"):
+            return [Value("instance", cls) for cls in self.classes_in(fact[1:], self.store.symbols[function].path)]
+        return self.values(fact, function, depth) if fact else []
+
+    # -- functions --------------------------------------------------------------------------------
+
+    def body(self, function: int) -> Body:
+        """What a function's body says; nothing, of the hidden one."""
+        return _HIDDEN if function == self.hidden else self.store.body(function)
+
+    def values(self, chain: str, function: int, depth: int = 0, uses: dict[int, None] | None = None) -> list[Value]:
+        """What a chain may be inside a function. The symbols met on the way are added to `uses`."""
+        if depth > _DEPTH:
+            return []
+        root, *rest = chain.split(".")
+        called = root.endswith("()")
+        values = self._root(root.removesuffix("()"), function, depth)
+        if uses is not None:
+            uses.update(
+                (int(value.of), None)
+                for value in values
+                if value.kind == "symbol" and root.removesuffix("()") not in ("self", "cls")
+            )
+        if called and root != "super()":
+            values = self._call(values, depth)
+        for part in rest:
+            name = part.removesuffix("()")
+            found: dict[Value, None] = {}
+            for value in values:
+                found.update(dict.fromkeys(self._step(value, name, depth, uses)))
+            values = list(found)[:_WIDTH]
+            if part != name:
+                values = self._call(values, depth)
+            if not values:
+                break
+        return values
+
+    def _root(self, name: str, function: int, depth: int) -> list[Value]:
+        symbol = self.store.symbols[function]
+        owner = self.owner(function) if symbol.kind == "method" else None
+        if owner is not None and name in ("self", "cls", "super"):
+            if name == "super":
+                return [Value("instance", base) for base in self.mro(owner)[1:2]]
+            return [Value("instance" if name == "self" else "symbol", owner)]
+        body = self.body(function)
+        if name in body.locals:
+            fact = body.locals[name]
+            return [] if fact.split(".")[0].removesuffix("()") == name else self._fact(fact, function, depth + 1)
+        for parameter, annotation in symbol.params:
+            if parameter == name:
+                return [Value("instance", cls) for cls in self.classes_in(annotation, symbol.path)]
+        if symbol.body_imports and function != self.hidden:
+            scope: dict[str, Value] = {}
+            self._bind(scope, symbol.path, symbol.body_imports)
+            if name in scope:
+                return [scope[name]]
+        value = self.scope(symbol.path).get(name)
+        if value is None:
+            return []
+        if value.kind == "symbol" and self.store.symbols[int(value.of)].kind == "variable":
+            return [value, *self._variable(int(value.of))]
+        return [value]
+
+    def _step(self, value: Value, name: str, depth: int, uses: dict[int, None] | None) -> list[Value]:
+        if value.kind == "module":
+            found = self.exported(str(value.of), name)
+            if found is None:
+                return []
+            if found.kind == "symbol" and uses is not None:
+                uses[int(found.of)] = None
+            if found.kind == "symbol" and self.store.symbols[int(found.of)].kind == "variable":
+                return [found, *self._variable(int(found.of))]
+            return [found]
+        cls = int(value.of)
+        if not self._is_class(cls):
+            return []
+        id = self.member(cls, name)
+        if id is None:
+            return self.attribute(cls, name, depth + 1)
+        if uses is not None:
+            uses[id] = None
+        symbol = self.store.symbols[id]
+        result = [Value("symbol", id)]
+        if symbol.kind == "variable":
+            result += self.attribute(cls, name, depth + 1)
+        elif any("property" in decorator for decorator in symbol.decorators):
+            result += self.returns(id, depth + 1)
+        return result
+
+    def _call(self, values: list[Value], depth: int) -> list[Value]:
+        found: dict[Value, None] = {}
+        for value in values:
+            if value.kind == "symbol":
+                symbol = self.store.symbols[int(value.of)]
+                if symbol.kind == "class":
+                    found[Value("instance", value.of)] = None
+                elif symbol.is_callable:
+                    found.update(dict.fromkeys(self.returns(symbol.id, depth + 1)))
+        return list(found)[:_WIDTH]
+
+    def uses(self, function: int) -> dict[int, None]:
+        """The symbols that a function's body uses, in the order of their first use; a set with an order."""
+        known = self._uses.get(function)
+        if known is None:
+            found: dict[int, None] = {}
+            for chain in self.body(function).uses:
+                if not chain.startswith("."):
+                    self.values(chain, function, 0, found)
+            found.pop(function, None)
+            known = self._uses[function] = found
+        return known
+
+    def names_used(self, function: int) -> set[str]:
+        """Every name and attribute in a function's body, resolved or not."""
+        return {part for chain in self.body(function).uses for part in chain.replace("()", "").split(".") if part}
+

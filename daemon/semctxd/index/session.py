@@ -1,0 +1,54 @@
+"""The session with the indexer: a child like a language server, told of changes in order, asked after."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from semctx.errors import SemctxError
+from semctxd.child import Child, Spawn
+from semctxd.errors import IndexerFailed
+from semctxd.model import Change, What
+
+
+class IndexerSession(Child):
+    """The child process that holds the index of one workspace (`python -m semctxd.index ROOT`)."""
+
+    def __init__(
+        self, *, root: str, env: Mapping[str, str], deadline_s: float, spawn: Spawn, changed: Callable[[Child], None]
+    ) -> None:
+        argv = [sys.executable, "-m", "semctxd.index", root]
+        super().__init__("indexer", argv, cwd="/", env=env, deadline_s=deadline_s, spawn=spawn, changed=changed)
+        self._root = root
+        self._due: dict[str, None] = {}
+
+    def notice(self, changes: Iterable[Change]) -> None:
+        """See Child: what lies in the root. Everything stands for the root itself."""
+        if self.state in ("starting", "ready"):
+            for change in changes:
+                path = change.path if change.what is not What.EVERYTHING else self._root
+                if (path + "/").startswith(self._root + "/"):
+                    self._due.pop(path, None)
+                    self._due[path] = None
+
+    def begin(self) -> None:
+        """See Child: the first build is a change of the root."""
+        self._due = {self._root: None}
+        self.ready()
+
+    def bring(self) -> None:
+        """See Child."""
+        if self._due:
+            due, self._due = self._due, {}
+            message = {"jsonrpc": "2.0", "method": "changes", "params": {"paths": list(due)}}
+            self.write(msgspec.json.encode(message))
+
+    def forget(self) -> None:
+        """See Child."""
+        self._due.clear()
+
+    def crashed(self, why: str) -> SemctxError:
+        """See Child."""
+        return IndexerFailed(why)

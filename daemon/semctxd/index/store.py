@@ -1,0 +1,159 @@
+"""The records of a workspace's files, and the tables over them that are kept up file by file.
+
+Every file owns a contiguous range of ids, and a file that is read again gets a new range above all others. So every table is a sorted
+array: what is added goes to its end, what is removed is one slice. Ids say nothing of age to the outside: answers
+are ordered by path and line.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+
+from semctxd.index import lexing
+from semctxd.ranking.records import Body, FileRecord, Record
+
+_BODIES_MAX = 4000  # bodies are read when asked for; this many (about 6 MB) are kept
+_NOTHING: tuple[Sequence[int], Sequence[float]] = ((), ())
+
+
+class Table:
+    """Keys -> sorted ids."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, array[int]] = {}
+
+    def add(self, keys: Iterable[str], id: int) -> None:
+        """Append an id, which is above all earlier ones, to each key."""
+        ids = self._ids
+        for key in keys:
+            if (found := ids.get(key)) is None:
+                ids[key] = array("I", (id,))
+            else:
+                found.append(id)
+
+    def remove(self, keys: Iterable[str], low: int, high: int) -> None:
+        """Drop the ids from `low` up to `high` (exclusive) of each key."""
+        for key in keys:
+            if (found := self._ids.get(key)) is not None:
+                del found[bisect_left(found, low) : bisect_left(found, high)]
+                if not found:
+                    del self._ids[key]
+
+    def get(self, key: str) -> Sequence[int]:
+        """The ids of a key, ascending."""
+        return self._ids.get(key, ())
+
+    def keys(self) -> Iterable[str]:
+        """Every key that has an id."""
+        return self._ids.keys()
+
+
+class Postings:
+    """Terms -> sorted ids and a weight for each: an inverted index with ready-made BM25 weights."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, tuple[array[int], array[float]]] = {}
+
+    def add(self, terms: Sequence[str], weights: Iterable[float], id: int) -> None:
+        """Append one document, whose id is above all earlier ones."""
+        lists = self._lists
+        for term, weight in zip(terms, weights, strict=True):
+            if (found := lists.get(term)) is None:
+                lists[term] = array("I", (id,)), array("f", (weight,))
+            else:
+                found[0].append(id)
+                found[1].append(weight)
+
+    def remove(self, terms: Iterable[str], low: int, high: int) -> None:
+        """Drop the documents from `low` up to `high` (exclusive)."""
+        for term in terms:
+            if (found := self._lists.get(term)) is not None:
+                ids, weights = found
+                start, end = bisect_left(ids, low), bisect_left(ids, high)
+                del ids[start:end], weights[start:end]
+                if not ids:
+                    del self._lists[term]
+
+    def get(self, term: str) -> tuple[Sequence[int], Sequence[float]]:
+        """(ids, weights) of a term; equally long, maybe empty."""
+        return self._lists.get(term, _NOTHING)
+
+
+class Store:
+    """Files, their symbols and the tables over both. `generation` rises with every change."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.files: dict[str, FileRecord] = {}
+        self.symbols: dict[int, Record] = {}
+        self.postings = Postings()
+        self.by_name = Table()  # name -> symbols
+        self.by_parameter = Table()  # parameter's name -> functions
+        self.mentions = Table()  # identifier -> files (their first ids)
+        self.marks: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}  # key, value -> path -> how often, first line
+        self._bodies: dict[int, Body] = {}
+        self._first: dict[str, int] = {}
+        self._next = 1
+
+    def ids(self, path: str) -> range:
+        """The ids of a file's symbols, in order of their lines; empty for an unknown file."""
+        first = self._first.get(path, 0)
+        return range(first, first + len(self.files[path].symbols)) if first else range(0)
+
+    def file_number(self, path: str) -> int:
+        """The number under which a file stands in `mentions`; 0 for an unknown one."""
+        return self._first.get(path, 0)
+
+    def body(self, id: int) -> Body:
+        """What a function's body says; nothing, for what is no function."""
+        found = self._bodies.get(id)
+        if found is None:
+            if len(self._bodies) >= _BODIES_MAX:
+                self._bodies.clear()
+            found = self._bodies[id] = lexing.body(self.symbols[id].body or "")
+        return found
+
+    def put(self, record: FileRecord) -> None:
+        """Add a file, or replace it."""
+        self.drop(record.path)
+        first = self._next
+        self._next += len(record.symbols) + 1
+        self.files[record.path] = record
+        self._first[record.path] = first
+        self.mentions.add(record.names.split(), first)
+        for key, value, count, line in record.marks:
+            self.marks.setdefault((key, value), {})[record.path] = count, line
+        for id, symbol in enumerate(record.symbols, first):
+            symbol.id, symbol.path = id, record.path
+            self.symbols[id] = symbol
+            self.postings.add(symbol.terms.split(), memoryview(symbol.weights).cast("f"), id)
+            symbol.weights = b""  # they are in the postings now
+            self.by_name.add((symbol.name,), id)
+            if symbol.params:
+                self.by_parameter.add({name for name, _ in symbol.params}, id)
+        self.generation += 1
+
+    def drop(self, path: str) -> bool:
+        """Forget a file. Whether it was known."""
+        record = self.files.pop(path, None)
+        if record is None:
+            return False
+        first = self._first.pop(path)
+        last = first + len(record.symbols) + 1
+        for key, value, _, _ in record.marks:
+            del self.marks[key, value][path]
+        self.mentions.remove(record.names.split(), first, last)
+        terms: set[str] = set()
+        parameters: set[str] = set()
+        for symbol in record.symbols:
+            terms.update(symbol.terms.split())
+            parameters.update(name for name, _ in symbol.params)
+            del self.symbols[symbol.id]
+            self._bodies.pop(symbol.id, None)
+        self.postings.remove(terms, first, last)
+        self.by_name.remove({symbol.name for symbol in record.symbols}, first, last)
+        self.by_parameter.remove(parameters, first, last)
+        self.generation += 1
+        return True

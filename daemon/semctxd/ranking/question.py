@@ -1,0 +1,98 @@
+"""An intent, taken apart once: words, names, parameters, and what a draft says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from semctxd.ranking import signature as signatures
+from semctxd.ranking.text import IDENTIFIER, subtokens, words
+
+_PARAM = re.compile(r":param\s+(?:[\w\[\], .]+\s)?\*{0,2}(\w+)\s*:")
+_RETURNS = re.compile(r":returns?:(.*)|\breturns?\b(.*)", re.I)
+_CALL = re.compile(r"([^\W\d]\w*)\s*\(")
+_ATTRIBUTE = re.compile(r"([^\W\d]\w*)?(?:\(\))?\s*\.\s*([^\W\d]\w*)")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is about to be written, and where. Empty strings stand for what was not said."""
+
+    intent: str
+    signature: str = ""
+    arguments: str = ""
+    file: str = ""  # relative to the root; it may not exist
+    qualname: str = ""
+    draft: str = ""
+    line: int = 0  # 1-based, where the target stands or will stand; 0: unknown
+
+    @cached_property
+    def name(self) -> str:
+        """The target's own name, or ""."""
+        return self.qualname.rpartition(".")[2] or signatures.name_of(self.signature)
+
+    @cached_property
+    def owner(self) -> str:
+        """The qualname of the class that the target stands in, or ""."""
+        return self.qualname.rpartition(".")[0]
+
+    @cached_property
+    def parameters(self) -> list[tuple[str, str]]:
+        """(name, annotation) of the target's parameters, without self and cls."""
+        return [(name, type_) for name, type_ in signatures.parameters(self.signature) if name not in ("self", "cls")]
+
+    @cached_property
+    def returns(self) -> str:
+        """What is said of the result: annotation and prose."""
+        said = " ".join(a or b for a, b in _RETURNS.findall(self.arguments))
+        return f"{signatures.returned(self.signature)} {said}".strip()
+
+    @cached_property
+    def terms(self) -> dict[str, float]:
+        """Stemmed words of the whole question and their weights: √(how often, at most twice)."""
+        said = _PARAM.sub(r" \1 ", self.arguments)
+        counts: dict[str, int] = {}
+        for term in [*subtokens(self.name) * 2, *words(self.intent), *words(said)]:
+            counts[term] = counts.get(term, 0) + 1
+        return {term: min(2, count) ** 0.5 for term, count in counts.items()}
+
+    @cached_property
+    def intent_terms(self) -> dict[str, int]:
+        """Stemmed words of the intent alone -> position of the first occurrence."""
+        found: dict[str, int] = {}
+        for at, word in enumerate(words(self.intent)):
+            found.setdefault(word, at)
+        return found
+
+    @cached_property
+    def pairs(self) -> set[tuple[str, str]]:
+        """Neighbouring words of the intent."""
+        said = words(self.intent)
+        return set(zip(said, said[1:], strict=False))
+
+    @cached_property
+    def names(self) -> dict[str, None]:
+        """Every identifier-like word of the question, in order."""
+        return dict.fromkeys(IDENTIFIER.findall(f"{self.intent} {self.arguments} {self.signature}"))
+
+    @cached_property
+    def drafted(self) -> Draft:
+        """The names in the draft."""
+        return read_draft(self.draft)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Names in a draft, each once, in order."""
+
+    calls: dict[str, None]
+    attributes: dict[str, str]  # attribute -> the name before its dot, or ""
+    names: dict[str, None]
+
+
+def read_draft(code: str) -> Draft:
+    """The names that a piece of code uses; it need not parse."""
+    code = re.sub(r"#[^\n]*", "", code)
+    attributes = {name: receiver for receiver, name in _ATTRIBUTE.findall(code)}
+    return Draft(dict.fromkeys(_CALL.findall(code)), attributes, dict.fromkeys(IDENTIFIER.findall(code)))

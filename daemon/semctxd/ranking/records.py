@@ -1,0 +1,83 @@
+"""What the index knows of a file, as plain records: made by parsing, read by ranking, sent between processes.
+
+Expressions are kept as *chains*: dotted names as written, with `()` where a call without arguments or, at the
+end, any call stands: `self.model.objects`, `super().save`, `Foo()`. A chain that starts with a dot
+is an attribute of something that was not followed.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Mark = tuple[str, str, int, int]
+"""A convention that a file shows: key, value, how often, 1-based line of the first."""
+
+Kind = Literal["class", "function", "method", "variable"]
+
+
+class Import(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """One import statement."""
+
+    module: str  # as written, without the leading dots
+    level: int  # number of leading dots
+    names: list[tuple[str, str]]  # (imported, bound); empty for `import module`
+    bound: str  # what `import module` binds; "" for `from … import …`
+    line: int  # 1-based, of the statement
+    at: tuple[int, int]  # 0-based line and UTF-16 column of the first imported name
+
+
+class Body(msgspec.Struct, gc=False, frozen=True):
+    """What the body of a function says."""
+
+    uses: list[str]  # chains, each once, in order
+    locals: dict[str, str]  # name -> chain of its value, or ":" and its annotation; "" where neither is known
+    attributes: list[tuple[str, str]]  # (attribute of self, chain of its value, or ":" and its annotation)
+    returns: list[str]  # chains
+
+
+class Record(msgspec.Struct, array_like=True, gc=False, eq=False):
+    """One definition. `id` and `path` are set by the index that takes it in."""
+
+    name: str
+    qualname: str
+    kind: Kind
+    line: int  # 1-based, of the name
+    column: int  # 0-based, UTF-16, of the name
+    end: int  # 1-based, last line
+    signature: str
+    doc: str  # first paragraph
+    style: str  # of the docstring: google, numpy, sphinx, plain; "" without one
+    decorators: list[str]  # chains
+    bases: list[str]  # chains, of a class
+    params: list[tuple[str, str]]  # (name, annotation or "")
+    returns: str  # annotation of what a function returns or a variable is
+    value: str  # chain of a variable's value
+    body: str | None  # text of a function's body; None for what is no function
+    body_imports: list[Import]  # import statements in a function's body
+    terms: str  # its sub-tokens for text search, separated by spaces
+    weights: bytes  # their BM25 weights, float32 in the order of `terms`
+    id: int = 0
+    path: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The qualname of the class that it stands in, or ""."""
+        return self.qualname.rpartition(".")[0]
+
+    @property
+    def is_callable(self) -> bool:
+        """Whether it is a function or method."""
+        return self.body is not None
+
+
+class FileRecord(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """One source file."""
+
+    path: str  # relative to the root
+    doc: str  # first paragraph of the module's docstring
+    symbols: list[Record]  # in order of their names' positions
+    imports: list[Import]  # at module level, conditional ones included
+    names: str  # every identifier in it, each once, separated by spaces
+    marks: list[Mark]  # how it does things

@@ -1,0 +1,56 @@
+"""Words out of names and prose: sub-tokens, stems, stop words."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_SUBTOKEN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\dA-Za-z_]+")
+_SUFFIXES = ("ations", "ation", "ings", "ing", "ies", "ied", "ers", "er", "ed", "es", "s")
+
+# Words of requirement prose that say nothing about the repository: articles, glue, and the vocabulary of
+# docstrings themselves (returns, given, value …).
+STOP_WORDS = frozenset(
+    """a an the of to in is are be it its this that these those for from with and or not if on by as at into
+    given based then else when which will can should return returns returned returning function method class
+    value values input output none string integer int str list dict bool boolean object instance param
+    parameter parameters argument arguments arg args using used use uses first specified provided self cls
+    type default any all each otherwise has have no new also i we you want need write add implement make sure
+    there where was were been being them they their our your s t""".split()
+)
+
+
+def stem(word: str) -> str:
+    """`word` without its commonest English ending; at least three letters stay."""
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+            return word[: -len(suffix)]
+    return word
+
+
+@lru_cache(maxsize=1 << 15)
+def _stemmed(part: str) -> str:
+    return stem(part.lower())
+
+
+@lru_cache(maxsize=1 << 15)
+def _significant(part: str) -> str:
+    low = part.lower()
+    return "" if low in STOP_WORDS or len(low) < 2 else stem(low)
+
+
+@lru_cache(maxsize=1 << 15)
+def subtokens(name: str) -> tuple[str, ...]:
+    """The stemmed parts of an identifier: `parseHTTPDate` and `parse_http_date` give the same three."""
+    return tuple(map(_stemmed, _SUBTOKEN.findall(name)))
+
+
+def words(prose: str) -> list[str]:
+    """The stemmed words of prose (or of the names in it), in order, without stop words and single letters."""
+    return [word for word in map(_significant, _SUBTOKEN.findall(prose)) if word]
+
+
+def keywords(prose: str) -> list[str]:
+    """The words of an intent as they were written (lower case), each once, without stop words."""
+    return list(dict.fromkeys(part.lower() for part in _SUBTOKEN.findall(prose) if _significant(part)))
