@@ -65,6 +65,14 @@ def test_every_setting_can_be_made(tmp_path: Path) -> None:
     assert config.servers == {"ty": Server(command=("/opt/ty", "server"))}
 
 
+def test_the_readme_shows_the_defaults(tmp_path: Path) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    shown = readme.partition("```toml\n")[2].partition("```")[0]
+    assert loaded(tmp_path, shown) == Config()
+    sections = msgspec.to_builtins(Config())
+    assert all(key in shown for section in sections.values() for key in section)
+
+
 def test_what_a_file_leaves_out_has_its_default(tmp_path: Path) -> None:
     config = loaded(tmp_path, '[cache]\nttl_s = 1\n[languages.rust]\nserver = "rust-analyzer"')
     assert config.cache.max_entries == Config().cache.max_entries

@@ -1,0 +1,55 @@
+# Everything runs in an environment of its own, .venv: only Python 3.11 or later, make and git are needed.
+#
+#   make demo          ask three questions about Django's source
+#   make test          the tests, with coverage of every process; make coverage writes it as HTML
+#   make test-outside  the tests that need systemd's tools
+#   make lint          style and types
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+INSTALLED := .venv/installed
+DJANGO := .demo/django
+
+# absolute, because a daemon works in another directory
+export COVERAGE_FILE := $(CURDIR)/.coverage
+
+.PHONY: demo test test-outside lint format coverage clean
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.x")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable ".[daemon]" --group dev
+	@touch $@
+
+$(DJANGO)/django: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(DJANGO) "django==5.2.*"
+	@touch $@
+
+demo: $(DJANGO)/django
+	@BIN=$(BIN) REPOSITORY=$(DJANGO) sh docs/demo.sh
+
+test: $(INSTALLED)
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+test-outside: $(INSTALLED)
+	$(BIN)/pytest -m outside tests/outside
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+coverage: test
+	$(BIN)/coverage html
+
+clean:
+	rm -rf .venv .demo .coverage* htmlcov dist build
+	find client daemon tests bench docs -name __pycache__ -prune -exec rm -rf {} +
