@@ -15,7 +15,7 @@ LAYERS = (
     {"__main__"},
     {"app"},
     {"rpc"},
-    {"context", "symbols", "editor"},
+    {"context", "symbols", "editor", "health"},
     {"workspace"},
     {"documents", "lsp", "cache", "index", "watch"},
     {"ranking", "child"},
@@ -38,9 +38,15 @@ NOT_IN_RANKING = {"asyncio", "anyio", "time", "os", "random"}
 
 
 def imports(path: Path, top: Path) -> Iterator[str]:
-    """The modules that a file imports, absolute; `from semctxd import x` imports semctxd.x."""
+    """The modules that a file imports when it runs, absolute; `from semctxd import x` imports semctxd.x.
+
+    What is imported for the type checker alone is left out: an annotation may name what is above.
+    """
     package = ".".join(path.relative_to(top).parent.parts)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    left_out = {node for block in typing for node in ast.walk(block)}
+    for node in set(ast.walk(tree)) - left_out:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from .errors import ConfigError
+from semctxd.errors import ConfigError
 
 _YEAR_S = 365 * 86400.0
 

@@ -23,7 +23,7 @@ import time
 from collections.abc import MutableMapping
 from contextlib import suppress
 
-from ..errors import AlreadyRunning, SocketRefused
+from semctxd.errors import AlreadyRunning, SocketRefused
 
 _HANDED_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 _BACKLOG = 1024
