@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from typing import Any
+
+import anyio
+import pytest
+import semctx.aio
+from peer import HELLO, Peer, Talk, answering, error, reply
+from semctx import SemctxError
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_request_has_its_result(peer: Peer) -> None:
+    peer.plays(answering({"health": {"status": "ok"}, "symbols/find": {"symbols": []}}))
+    async with await semctx.aio.connect("/r") as daemon:
+        assert daemon.daemon == HELLO
+        assert await daemon.health() == {"status": "ok"}
+        assert await daemon.find("x") == {"symbols": []}
+    assert peer.accepted == 1
+
+
+async def test_replies_may_overtake_each_other(peer: Peer) -> None:
+    def script(talk: Talk) -> None:
+        talk.hello()
+        requests = [talk.read() for _ in range(5)]
+        talk.send(*(reply(request, request["method"]) for request in reversed(requests)))
+
+    peer.plays(script)
+    async with await semctx.aio.connect() as daemon:
+        answers = await asyncio.gather(*(daemon.request(str(at)) for at in range(5)))
+    assert answers == ["0", "1", "2", "3", "4"]
+
+
+async def test_no_more_requests_are_under_way_than_the_daemon_takes(peer: Peer) -> None:
+    count = semctx.aio.MAX_UNDER_WAY
+
+    def script(talk: Talk) -> None:
+        talk.hello()
+        first = [talk.read() for _ in range(count)]
+        talk.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            talk.socket.recv(1)
+        talk.socket.setblocking(True)
+        talk.send(*(reply(request, 1) for request in first))
+        talk.reply(talk.read(), 1)
+
+    peer.plays(script)
+    async with await semctx.aio.connect() as daemon:
+        assert await asyncio.gather(*(daemon.request("x") for _ in range(count + 1))) == [1] * (count + 1)
+
+
+async def test_cancelling_the_task_cancels_the_request(peer: Peer) -> None:
+    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+
+    def script(talk: Talk) -> None:
+        talk.hello()
+        slow = talk.read()
+        loop.call_soon_threadsafe(arrived.set)
+        cancel, quick = talk.read(), talk.read()
+        assert (cancel["method"], cancel["params"]) == ("$/cancelRequest", {"id": slow["id"]})
+        talk.send(error(slow, "Cancelled"), reply(quick, "quick"))
+
+    peer.plays(script)
+    async with await semctx.aio.connect() as daemon:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(daemon.request, "slow")
+            await arrived.wait()
+            tasks.cancel_scope.cancel()
+        assert await daemon.request("quick") == "quick"
+
+
+async def test_a_time_out_cancels_the_request(peer: Peer) -> None:
+    def script(talk: Talk) -> None:
+        talk.hello()
+        slow, cancel = talk.read(), talk.read()
+        assert cancel["params"] == {"id": slow["id"]}
+
+    peer.plays(script)
+    async with await semctx.aio.connect() as daemon:
+        with pytest.raises(SemctxError, match=r"slow: no reply within 0\.01 s") as caught:
+            await daemon.request("slow", timeout=0.01)
+    assert caught.value.type == "Timeout"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [b"", b'{"jsonrpc":"2.0","id":2,"res', b"this is no JSON\n"],
+    ids=["nothing", "half a reply", "no JSON"],
+)
+async def test_a_daemon_that_goes_fails_all_who_wait_and_is_connected_to_again(peer: Peer, last: bytes) -> None:
+    def dies(talk: Talk) -> None:
+        talk.hello()
+        talk.read(), talk.read()
+        talk.raw(last)
+
+    peer.plays(dies, answering({"x": "again"}))
+    async with await semctx.aio.connect() as daemon:
+        lost = await asyncio.gather(daemon.request("x"), daemon.request("x"), return_exceptions=True)
+        assert [getattr(failure, "type", failure) for failure in lost] == ["ConnectionLost"] * 2
+        assert await asyncio.gather(daemon.request("x"), daemon.request("x")) == ["again"] * 2
+    assert peer.accepted == 2, "both found one new connection"
+
+
+async def test_a_daemon_that_resets_the_connection(peer: Peer) -> None:
+    def resets(talk: Talk) -> None:
+        talk.hello()
+        assert talk.socket.recv(1, socket.MSG_PEEK)
+
+    peer.plays(resets)
+    async with await semctx.aio.connect() as daemon:
+        with pytest.raises(SemctxError) as caught:
+            await daemon.request("x", {"text": "a" * 10_000_000})
+    assert caught.value.type == "ConnectionLost"
+
+
+async def test_notifications(peer: Peer) -> None:
+    def script(talk: Talk) -> None:
+        talk.hello()
+        request = talk.read()
+        note = {"jsonrpc": "2.0", "method": "events/changes", "params": {"epoch": 1}}
+        talk.send(note, reply({"id": 99}, "nobody asked for this"), note, reply(request, 1))
+
+    peer.plays(script)
+    heard: list[Any] = []
+    troubles: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, trouble: troubles.append(trouble))
+
+    def hears(method: str, params: Any) -> None:
+        heard.append((method, params))
+        raise ValueError("a fault of the program's own")
+
+    async with await semctx.aio.connect(on_notification=hears) as daemon:
+        assert await daemon.request("x") == 1
+    assert heard == [("events/changes", {"epoch": 1})] * 2
+    assert [str(trouble["exception"]) for trouble in troubles] == ["a fault of the program's own"] * 2
+
+
+async def test_notifications_that_nobody_wants(peer: Peer) -> None:
+    def script(talk: Talk) -> None:
+        talk.hello()
+        talk.send({"jsonrpc": "2.0", "method": "events/changes", "params": {}}, reply(talk.read(), 1))
+
+    peer.plays(script)
+    async with await semctx.aio.connect() as daemon:
+        assert await daemon.request("x") == 1
+
+
+async def test_a_reply_to_what_could_not_be_read_fails_all_who_wait(peer: Peer) -> None:
+    def script(talk: Talk) -> None:
+        talk.hello()
+        talk.read(), talk.read()
+        talk.send(error({"id": None}, "ParseError"))
+
+    peer.plays(script)
+    async with await semctx.aio.connect() as daemon:
+        failed = await asyncio.gather(daemon.request("x"), daemon.request("y"), return_exceptions=True)
+    assert [getattr(failure, "type", failure) for failure in failed] == ["ParseError"] * 2
+
+
+async def test_closing_fails_who_waits(peer: Peer) -> None:
+    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+
+    def script(talk: Talk) -> None:
+        talk.hello()
+        talk.read()
+        loop.call_soon_threadsafe(arrived.set)
+
+    peer.plays(script)
+    daemon = await semctx.aio.connect()
+    waiting = asyncio.create_task(daemon.request("x"))
+    await arrived.wait()
+    await daemon.close()
+    with pytest.raises(SemctxError, match="closed|lost"):
+        await waiting
+    await daemon.close()
+
+
+async def test_versions_that_differ(peer: Peer) -> None:
+    peer.plays(lambda talk: talk.hello(protocol=2))
+    with pytest.raises(SemctxError, match="speaks protocol 1") as caught:
+        await semctx.aio.connect()
+    assert caught.value.type == "VersionMismatch"
+
+
+async def test_no_daemon(place: str) -> None:
+    with pytest.raises(SemctxError, match="no daemon listens") as caught:
+        await semctx.aio.connect(start=False)
+    assert caught.value.type == "DaemonUnavailable"
+
+
+async def test_a_peer_that_does_not_greet(peer: Peer) -> None:
+    peer.plays(lambda talk: (talk.read(), talk.read()))
+    with pytest.raises(SemctxError, match="session/hello: no reply"):
+        await semctx.aio.connect(timeout=0.05)
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_giving_up_before_there_is_a_socket_leaks_none(place: str, comes: bool) -> None:
+    """A busy daemon takes the connection, or goes, only after the program has given up."""
+    path = os.environ["SEMCTX_SOCKET"]
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
+        busy.bind(path)
+        busy.listen(0)
+        first.connect(path)  # its backlog is full
+        connecting = asyncio.create_task(semctx.aio.connect(start=False))
+        await asyncio.sleep(0)  # now it waits for a socket
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        if comes:
+            busy.accept()[0].close()
+            accepted, _ = await asyncio.to_thread(busy.accept)
+            with accepted:
+                assert await asyncio.to_thread(accepted.recv, 1) == b"", "it was closed, unused"
+    await asyncio.get_running_loop().shutdown_default_executor()
+
+
+async def test_a_daemon_that_goes_as_soon_as_it_has_greeted(peer: Peer) -> None:
+    def dies(talk: Talk) -> None:
+        talk.hello()
+        talk.read()
+
+    def greets_and_raves(talk: Talk) -> None:
+        talk.raw(json.dumps(reply(talk.read(), HELLO)).encode() + b"\nno JSON\n")
+
+    peer.plays(dies, greets_and_raves, answering({"x": 1}))
+    async with await semctx.aio.connect() as daemon:
+        for _ in range(2):
+            with pytest.raises(SemctxError) as caught:
+                await daemon.request("x")
+            assert caught.value.type == "ConnectionLost"
+        assert await daemon.request("x") == 1
+
+
+async def test_a_large_answer(peer: Peer) -> None:
+    text = "a" * 20_000_000
+    peer.plays(answering({"x": text}))
+    async with await semctx.aio.connect() as daemon:
+        assert await daemon.request("x") == text
+
+
+def test_it_works_in_a_plain_asyncio_program(peer: Peer) -> None:
+    peer.plays(answering({"x": 1}))
+
+    async def program() -> Any:
+        async with await semctx.aio.connect() as daemon:
+            return await daemon.request("x")
+
+    assert asyncio.run(program()) == 1
