@@ -58,25 +58,24 @@ class Cache:
         self._bytes = 0
 
     def get(self, shelf: Shelf, key: Key) -> bytes | None:
-        """The answer, or None; counted either way, under the key's method."""
-        counted = shelf.lookups.get(key.method)
-        if counted is None:
-            counted = shelf.lookups[key.method] = [0, 0]
+        """The answer, counted as a hit under the key's method; or None."""
         found = self._entries.get(key)
         if found is None:
-            counted[1] += 1
             return None
         if found[0].expires <= self._clock():
             self._drop(key)
             shelf.evictions += 1
-            counted[1] += 1
             return None
         self._entries.move_to_end(key)
-        counted[0] += 1
+        shelf.lookups.setdefault(key.method, [0, 0])[0] += 1
         return found[0].raw
 
+    def missed(self, shelf: Shelf, key: Key) -> None:
+        """Count a question that could not be answered from memory."""
+        shelf.lookups.setdefault(key.method, [0, 0])[1] += 1
+
     def put(self, shelf: Shelf, key: Key, raw: bytes, file: str | None) -> None:
-        """Store an answer that depends on `file`, or on any file. One larger than a quarter of the cache is not kept."""
+        """Store an answer that depends on `file`, or on any. One larger than a quarter of the cache is not kept."""
         if key in self._entries:
             self._drop(key)
         size = _size(key, raw)

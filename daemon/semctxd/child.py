@@ -19,12 +19,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
-from semctx.framing import Decoder, FrameError, frame
 from semctx.errors import SemctxError
+from semctx.framing import Decoder, FrameError, frame
 from semctxd.errors import DeadlineExceeded, ServerCrashed, ServerUnavailable, ShuttingDown
 from semctxd.model import Change
 
@@ -89,6 +89,7 @@ class Child:
         self.why = ""
         self.restarts = 0
         self.used_at = time.monotonic()
+        self.nudged = 0  # how often it was shown a false state for a moment: what was under way then is asked again
         self.quiet_ns = 0  # wall clock of the last reply with nothing else under way; 0 while something is
         self._spawn = spawn
         self._changed = changed
@@ -215,7 +216,9 @@ class Child:
 
     def _write(self, number: int, asked: Asked) -> None:
         self.quiet_ns = 0
-        self.write(b'{"jsonrpc":"2.0","id":%d,"method":"%s","params":%s}' % (number, asked.method.encode(), asked.params))
+        self.write(
+            b'{"jsonrpc":"2.0","id":%d,"method":"%s","params":%s}' % (number, asked.method.encode(), asked.params)
+        )
 
     def _answer(self, message: Message) -> None:
         with suppress(ValueError):
@@ -326,10 +329,9 @@ class _Process(asyncio.SubprocessProtocol):
         self.code: int | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)
-        self._transport = transport
-        self.pid = transport.get_pid()
-        self._stdin = transport.get_pipe_transport(0)
+        self._transport = cast("asyncio.SubprocessTransport", transport)  # uvloop's is none by inheritance
+        self.pid = self._transport.get_pid()
+        self._stdin = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:
@@ -356,12 +358,10 @@ class _Process(asyncio.SubprocessProtocol):
 
     def write(self, data: bytes) -> int:
         """Queue bytes for the child; how many it has not read yet."""
-        assert isinstance(self._stdin, asyncio.WriteTransport)
         self._stdin.write(data)
         return self._stdin.get_write_buffer_size()
 
     def close_stdin(self) -> None:
-        assert isinstance(self._stdin, asyncio.WriteTransport)
         self._stdin.close()
 
     def kill_group(self) -> None:

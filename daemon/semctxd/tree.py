@@ -30,10 +30,14 @@ def counts(name: bytes) -> bool:
     return name.endswith(_COUNTED_SUFFIXES) or name in CONFIGURATION
 
 
-def is_skipped(folder: bytes) -> bool:
-    """Whether a folder (absolute path) is left out with all below: tool state, or a virtual environment.
+def is_environment(folder: bytes) -> bool:
+    """Whether a folder (absolute path) is a virtual environment.
 
-    An environment inside the root is a dependency: it is watched where the language server asks for it.
+    It is a dependency, not source: what is needed of it is watched where a language server asks for it.
     """
-    name = folder[folder.rfind(b"/") + 1 :]
-    return name in SKIPPED_FOLDERS or os.path.exists(folder + b"/pyvenv.cfg")
+    return os.path.exists(folder + b"/pyvenv.cfg")
+
+
+def is_skipped(folder: bytes) -> bool:
+    """Whether a folder (absolute path) is left out with all below: tool state, or a virtual environment."""
+    return folder[folder.rfind(b"/") + 1 :] in SKIPPED_FOLDERS or is_environment(folder)

@@ -14,9 +14,12 @@ _PROGRAMS = ("bin/python", "bin/python3")
 
 
 def resolve(root: str, configured: str, env: Mapping[str, str]) -> str:
-    """Absolute path of the interpreter (not resolved through links: a virtual environment is one); "" if there is none."""
+    """Absolute path of the interpreter, "" if there is none. A link is kept: in a virtual environment it is one."""
     prefixes = [os.path.join(root, ".venv"), env.get("VIRTUAL_ENV", ""), env.get("CONDA_PREFIX", "")]
-    candidates = [configured, *(os.path.join(prefix, program) for prefix in prefixes if prefix for program in _PROGRAMS)]
+    candidates = [
+        configured,
+        *(os.path.join(prefix, program) for prefix in prefixes if prefix for program in _PROGRAMS),
+    ]
     for candidate in candidates:
         if candidate and os.access(candidate, os.X_OK):
             return candidate

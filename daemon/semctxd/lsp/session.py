@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,7 +14,7 @@ import msgspec
 from anyio import to_thread
 
 from semctx.errors import SemctxError
-from semctxd.child import Child, Message, Reply, Spawn
+from semctxd.child import Child, Message, Spawn
 from semctxd.errors import ServerError
 from semctxd.lsp.registry import Server
 from semctxd.lsp.sync import Ledger, notification, to_uri
@@ -23,7 +24,17 @@ from semctxd.model import Change, What
 Watch = Callable[[str, bool, Callable[[], None]], None]
 """Watch a folder (with all below it); call back when the watch stands."""
 
-_KEPT_ENVIRONMENT = ("HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SSL_CERT_FILE")
+_KEPT_ENVIRONMENT = (
+    "HOME",
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "SSL_CERT_FILE",
+)
 _CONTENT_MODIFIED, _SERVER_CANCELLED = -32801, -32802
 _REPORTED_URI = re.compile(rb'"file://([^"\\]+)"')
 _MAX_REPORTED = 10_000
@@ -56,9 +67,9 @@ CAPABILITIES: dict[str, Any] = {
         "semanticTokens": {
             "requests": {"full": True, "range": True},
             "tokenTypes": [
-                "namespace", "type", "class", "enum", "interface", "struct", "typeParameter", "parameter", "variable",
-                "property", "enumMember", "event", "function", "method", "macro", "keyword", "modifier", "comment", "string",
-                "number", "regexp", "operator", "decorator",
+                "namespace", "type", "class", "enum", "interface", "struct", "typeParameter", "parameter",
+                "variable", "property", "enumMember", "event", "function", "method", "macro", "keyword",
+                "modifier", "comment", "string", "number", "regexp", "operator", "decorator",
             ],
             "tokenModifiers": [
                 "declaration", "definition", "readonly", "static", "deprecated", "abstract", "async", "modification",
@@ -69,14 +80,13 @@ CAPABILITIES: dict[str, Any] = {
         **{name: {"linkSupport": True} for name in _METHODS},
     },
 }  # fmt: skip
-"""The one client profile of every session, whoever caused it to start; UTF-16 only, as editors can follow nothing else."""
+"""The one client profile of every session, whoever caused it to start. UTF-16 only: editors follow nothing else."""
 
 
 class LspSession(Child):
     """A language server for (workspace, language, server, environment), shared by all clients.
 
-    `nudged` counts the times that the server was shown an empty text for a moment: an answer that was under way
-    over such a time must be asked again. `reported` holds the files outside the root that the server itself named.
+    `reported` holds the files outside the root that the server itself named.
     """
 
     def __init__(
@@ -85,6 +95,7 @@ class LspSession(Child):
         argv: list[str],
         server: Server,
         *,
+        identity: str,
         root: str,
         language_id: str,
         interpreter: str,
@@ -96,9 +107,9 @@ class LspSession(Child):
         super().__init__(
             name, argv, cwd=root, env=scrubbed(os.environ), deadline_s=deadline_s, spawn=spawn, changed=changed
         )
+        self.identity = identity
         self.root = root
         self.interpreter = interpreter
-        self.nudged = 0
         self.reported: dict[str, None] = {}
         self._server = server
         self._watch = watch
@@ -187,7 +198,10 @@ class LspSession(Child):
             self.broken(f"{self.name} refused to initialize: {error.message}")
             return
         self.write(notification("initialized", {}))
-        nothing = {"textDocument": {"uri": to_uri(self.root) + "/.semctx-probe.py"}, "position": {"line": 0, "character": 0}}
+        nothing = {
+            "textDocument": {"uri": to_uri(self.root) + "/.semctx-probe.py"},
+            "position": {"line": 0, "character": 0},
+        }
         self.send(self._server.probe, msgspec.json.encode(nothing), self._answered_probe)
 
     def _answered_probe(self, raw: bytes | None, error: SemctxError | None) -> None:
@@ -199,12 +213,10 @@ class LspSession(Child):
         it is told of the folder then. An ancestor of another such folder (a Python prefix, such as /usr) is watched by
         itself, not with all below."""
         folders = {folder for watcher in options["watchers"] if (folder := _base(watcher["globPattern"]))}
-        for folder in sorted(folders):
-            if folder == self.root or folder.startswith(self.root + "/") and not os.path.isdir(folder):
-                continue
+        for folder in sorted(folders - {self.root}):
             below = not any(other.startswith(folder + "/") for other in folders)
             self._watches_due += 1
-            self._watch(folder, below, lambda folder=folder: self._watched(folder))
+            self._watch(folder, below, partial(self._watched, folder))
 
     def _watched(self, folder: str) -> None:
         self._watches_due -= 1

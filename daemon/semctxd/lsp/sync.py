@@ -47,7 +47,9 @@ class Ledger:
     def __bool__(self) -> bool:
         return bool(self._due)
 
-    def settle(self, quiet_ns: int, now_ns: int, status: Callable[[str], os.stat_result] = os.stat) -> tuple[list[bytes], bool]:
+    def settle(
+        self, quiet_ns: int, now_ns: int, status: Callable[[str], os.stat_result] = os.stat
+    ) -> tuple[list[bytes], bool]:
         """The messages that bring the server to the present, and whether they nudge it; nothing is due then.
 
         `quiet_ns` is the wall clock of the server's last reply while nothing was pending (0: something is). A

@@ -19,7 +19,7 @@ def load() -> Any:
     from lsprotocol.types import METHOD_TO_TYPES
     from pygls.protocol import default_converter
 
-    return default_converter(), METHOD_TO_TYPES
+    return default_converter(), METHOD_TO_TYPES  # type: ignore[no-untyped-call]  # pygls leaves it untyped
 
 
 def params_of(message: Message) -> Any:

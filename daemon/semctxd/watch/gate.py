@@ -8,8 +8,8 @@ never fills.
 Guarantees
 - A folder is watched before it is listed, so nothing that appears in between is lost.
 - `drain` returns True only if the queue was empty *after* every new folder had been watched and listed.
-- An overflow is never silent: every tree is walked again, and what changed since the last empty queue is told.
-- What inotify cannot tell of (a write through another hard link, or to a symlink's target) is found by comparing
+- An overflow is never silent: every tree is walked again, and what changed since the queue was last empty is told.
+- What inotify does not tell (a write through another hard link, or to a symlink's target) is found by comparing
   the few files concerned by `stat` at each drain.
 - What cannot be watched is named in `Trees.degraded`.
 """
@@ -26,7 +26,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from semctxd.model import Change, What
-from semctxd.tree import counts, is_skipped
+from semctxd.tree import SKIPPED_FOLDERS, counts, is_environment, is_skipped
 from semctxd.watch.inotify import (
     ATTRIB,
     CREATE,
@@ -67,6 +67,10 @@ class Trees:
         self.todo: list[Work] = []
         self._pending: dict[str, Change] = {}
 
+    def covers(self, folder: bytes) -> bool:
+        """Whether a change of a file in that folder is seen."""
+        return folder in self.folders
+
     def note(self, path: bytes, what: What, is_folder: bool = False) -> None:
         """Remember a change for the next delivery: the last word on each path, in order."""
         name = os.fsdecode(path)
@@ -81,7 +85,10 @@ class Trees:
 
 
 class Gate(Protocol):
-    """What a workspace needs of a watcher."""
+    """What a workspace needs of a watcher. Where it `proves` nothing, answers say so."""
+
+    proves: bool
+    counts: dict[str, int]
 
     def open(self, root: str, deliver: Subscriber) -> Trees:
         """A new, empty set of trees; `deliver` is called on the loop, within `drain` and between requests."""
@@ -102,13 +109,13 @@ class Gate(Protocol):
 class InotifyGate:
     """The gate on Linux. All calls happen on the loop; none waits."""
 
+    proves = True
+
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
         self._inotify = Inotify()
         self._all: list[Trees] = []
-        self._at: dict[
-            int, list[tuple[Trees, bytes]]
-        ] = {}  # watch descriptor -> who sees it, under which path
+        self._at: dict[int, list[tuple[Trees, bytes]]] = {}  # watch descriptor -> who sees it, as what
         self._opening: list[tuple[Trees, list[Work], Callable[[], None]]] = []
         self._drained_ns = time.time_ns()
         self._catching_up = False
@@ -251,17 +258,19 @@ class InotifyGate:
                 self._guard(trees, path, os.lstat(path))
 
     def _folder_event(self, trees: Trees, path: bytes, mask: int) -> None:
-        if not trees.tops.get(os.path.dirname(path), True):
-            return  # a top watched by itself
+        folder, _, name = path.rpartition(b"/")
+        if name in SKIPPED_FOLDERS or not trees.tops.get(folder, True):
+            return
         if path in trees.folders and not (mask & DELETE and mask & ISDIR):
-            self._forget(
-                trees, path
-            )  # moved, or a link: its watches live on; a deleted folder took its own along
+            self._forget(trees, path)  # moved, or a link: its watches live on, which a deleted folder's do not
         if mask & (MOVED_FROM | DELETE):
             trees.note(path, What.GONE, is_folder=True)
-        elif mask & (CREATE | MOVED_TO) and not is_skipped(path):
-            trees.note(path, What.APPEARED, is_folder=True)
-            trees.todo.append((path, 0))
+        elif mask & (CREATE | MOVED_TO):
+            if is_environment(path):
+                trees.note(path + b"/pyvenv.cfg", What.APPEARED)
+            else:
+                trees.note(path, What.APPEARED, is_folder=True)
+                trees.todo.append((path, 0))
 
     def _overflow(self) -> None:
         """Events were lost: walk every tree again and report what changed since the queue was last empty."""

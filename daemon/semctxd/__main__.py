@@ -1,0 +1,52 @@
+"""`semctxd`: run the daemon, in the foreground (as a service manager wants it) or detached."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from semctx import __version__
+from semctx.paths import config_path, log_path, socket_path
+
+EX_OK, EX_CONFIG, EX_FAILED = 0, 78, 1
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit codes: 0 left in order, or another daemon runs already; 1 failed; 78 the configuration is wrong."""
+    parser = argparse.ArgumentParser(prog="semctxd", description="The semctx daemon.")
+    parser.add_argument("--detach", action="store_true", help="go to the background once it listens")
+    parser.add_argument("--version", action="version", version=f"semctxd {__version__}")
+    arguments = parser.parse_args(argv)
+
+    from semctxd.detach import Ready, detach
+
+    ready = detach(log_path()) if arguments.detach else Ready()
+    from semctxd import logs
+    from semctxd.config import load
+    from semctxd.errors import AlreadyRunning, ConfigError, SocketRefused
+    from semctxd.rpc.listen import acquire
+
+    try:
+        config = load(config_path())
+        logs.configure(config.log.level, log_path() if arguments.detach else None)
+        listener = acquire(socket_path())
+    except ConfigError as error:
+        ready.failed(EX_CONFIG, str(error))
+        return EX_CONFIG
+    except AlreadyRunning as error:
+        ready.failed(EX_OK, str(error))
+        return EX_OK
+    except SocketRefused as error:
+        ready.failed(EX_FAILED, str(error))
+        return EX_FAILED
+    from semctxd.app import run
+
+    try:
+        run(listener, config, ready)
+    finally:
+        listener.close()
+    return EX_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""The answer to an intent: the indexer ranks, the language server enriches within a time budget.
+
+A language server is never on the critical path: without one, or past the budget, the answer is the index's, with
+`enriched` false. Enrichment is all or nothing, so that an answer has two forms at most; a server's error on one
+symbol leaves that symbol as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import msgspec
+
+from semctx.errors import SemctxError
+from semctxd import logs
+from semctxd.child import Reply
+from semctxd.errors import InternalError
+from semctxd.lsp.requests import respell
+from semctxd.lsp.session import LspSession
+from semctxd.lsp.sync import to_uri
+from semctxd.workspace import Answer, Environment, Produce, Workspace
+
+_LANGUAGE = "python"
+
+
+def identity(workspace: Workspace, env: Environment) -> str:
+    """Who answers: the session that enriches, or the index alone."""
+    session = _session(workspace, env)
+    return session.identity if session else workspace.root
+
+
+def produce(workspace: Workspace, params: bytes, env: Environment) -> Produce:
+    """Work on the context for an intent; `params` are canonical. The answer lacks its closing brace."""
+
+    def start(reply: Reply) -> Callable[[], None]:
+        scope = anyio.CancelScope()
+
+        async def run() -> None:
+            with scope:
+                try:
+                    reply(await _context(workspace, params, env), None)
+                except SemctxError as error:
+                    reply(None, error)
+                except Exception:
+                    fault = InternalError(correlation_id=uuid.uuid4().hex)
+                    logs.get("context").exception("internal_error", correlation_id=fault.correlation_id)
+                    reply(None, fault)
+
+        workspace.spawn(run)
+        return scope.cancel
+
+    return start
+
+
+async def _context(workspace: Workspace, params: bytes, env: Environment) -> bytes:
+    found = msgspec.json.decode(await workspace.indexed("context/query", params))
+    places = [pattern.pop("at") for pattern in found["imports"]]
+    session = _session(workspace, env)
+    budget = workspace.config.context
+    if session and budget.enrich_s and found["source"] == "index":
+        symbols = found["symbols"][: budget.enrich_symbols]
+        questions = [
+            *(("textDocument/hover", symbol["file"], symbol["line"] - 1, symbol["column"]) for symbol in symbols),
+            *(
+                ("textDocument/definition", pattern["evidence"][0].rpartition(":")[0], *place)
+                for pattern, place in zip(found["imports"], places, strict=True)
+            ),
+        ]
+        answers = await _ask_all(workspace, session, questions, budget.enrich_s)
+        if answers is not None:
+            for symbol, answer in zip(symbols, answers, strict=False):
+                _describe(symbol, answer)
+            for pattern, answer in zip(found["imports"], answers[len(symbols) :], strict=True):
+                pattern["checked"] = answer.raw not in (None, b"null", b"[]")
+            found["enriched"] = True
+    return msgspec.json.encode(found)[:-1]
+
+
+async def _ask_all(
+    workspace: Workspace, session: LspSession, questions: list[tuple[str, str, int, int]], budget_s: float
+) -> list[Answer] | None:
+    """All answers, or None where they did not come within the budget; they go on, for the next time."""
+    asked = []
+    for method, file, line, column in questions:
+        params = {
+            "textDocument": {"uri": to_uri(f"{workspace.root}/{file}")},
+            "position": {"line": line, "character": column},
+        }
+        work = workspace.lsp_work(session, method, respell(params, workspace.root, workspace.root))
+        asked.append(workspace.ask(work))
+    if asked:
+        _, late = await asyncio.wait(asked, timeout=budget_s)
+        if late:
+            return None
+    return [future.result() for future in asked]
+
+
+def _describe(symbol: dict[str, Any], answer: Answer) -> None:
+    """Put a hover's signature and documentation into a symbol."""
+    hover = msgspec.json.decode(answer.raw) if answer.raw else None
+    contents = hover["contents"] if hover else None
+    if not isinstance(contents, dict):
+        return
+    code, _, text = contents["value"].partition("\n```")
+    fence, _, code = code.partition("\n")
+    if fence == "```python" and code.startswith(("def ", "async def ", "class ")):
+        symbol["signature"] = code.strip()
+    doc = text.removeprefix("\n").removeprefix("---").strip()
+    if doc:
+        symbol["doc"] = doc.partition("\n\n")[0]
+
+
+def _session(workspace: Workspace, env: Environment) -> LspSession | None:
+    try:
+        return workspace.session(_LANGUAGE, "", env)
+    except SemctxError:
+        return None

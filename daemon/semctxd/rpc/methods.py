@@ -1,0 +1,110 @@
+"""The methods: each handler takes checked parameters, asks a service, and gives back the result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from semctx import __version__
+from semctx.errors import PROTOCOL
+from semctxd import health
+from semctxd.errors import UnknownView, VersionMismatch
+from semctxd.model import Change, What
+from semctxd.rpc.dispatch import Method, Served, method
+from semctxd.rpc.queries import answer
+from semctxd.rpc.question import QUERIES, checked, question, relative
+from semctxd.workspace import Environment
+
+if TYPE_CHECKING:
+    from semctxd.rpc.server import Connection
+
+Params = dict[str, Any]
+Handler = Callable[["Connection", Params], Awaitable[object]]
+
+
+async def session_hello(connection: Connection, params: Params) -> object:
+    """session/hello."""
+    if (theirs := params["protocol"]) != PROTOCOL:
+        older = "client" if theirs < PROTOCOL else "daemon"
+        raise VersionMismatch(
+            f"the client speaks protocol {theirs}, the daemon (semctx {__version__}) {PROTOCOL}: upgrade the {older}"
+        )
+    view = params.get("view", connection.view)
+    if not any(view == other.view for other in connection.app.connections):
+        raise UnknownView
+    connection.view = view
+    connection.client = params["client"]
+    connection.env = Environment.of(params.get("env", {}))
+    return {"server": "semctxd", "version": __version__, "protocol": PROTOCOL, "pid": os.getpid(), "view": view}
+
+
+async def query(name: str, connection: Connection, params: Params) -> Served:
+    """The four queries whose answers are kept."""
+    asked = question(name, msgspec.json.encode(params))
+    return await answer(await connection.app.workspace(asked.root), asked, connection.env)
+
+
+async def cache_stats(connection: Connection, params: Params) -> object:
+    """cache/stats."""
+    app = connection.app
+    return app.cache.stats([workspace.shelf for workspace in app.chosen(params.get("root"))])
+
+
+async def cache_invalidate(connection: Connection, params: Params) -> object:
+    """cache/invalidate."""
+    workspace = await connection.app.workspace(params["root"])
+    before = workspace.shelf.invalidations
+    if "file" in params:
+        file = relative(params["file"], params["root"], workspace.root)
+        workspace.apply([Change(f"{workspace.root}/{file}", What.MODIFIED)])
+    else:
+        workspace.apply([Change("", What.EVERYTHING)])
+    return {"dropped": workspace.shelf.invalidations - before}
+
+
+async def cache_clear(connection: Connection, params: Params) -> object:
+    """cache/clear."""
+    app = connection.app
+    return {"dropped": sum(app.cache.clear(workspace.shelf) for workspace in app.chosen(params.get("root")))}
+
+
+async def metrics_get(connection: Connection, params: Params) -> object:
+    """metrics/get."""
+    return health.metrics(connection.app)
+
+
+async def health_report(connection: Connection, params: Params) -> object:
+    """health."""
+    return health.report(connection.app)
+
+
+async def events_subscribe(connection: Connection, params: Params) -> object:
+    """events/subscribe."""
+    connection.topics = frozenset(params["topics"])
+    return {"topics": sorted(connection.topics)}
+
+
+async def daemon_stop(connection: Connection, params: Params) -> object:
+    """daemon/stop."""
+    connection.app.stopping.set()
+    return {"pid": os.getpid()}
+
+
+_HANDLERS: dict[str, Handler] = {
+    "session/hello": session_hello,
+    **{name: partial(query, name) for name in sorted(QUERIES)},
+    "cache/stats": cache_stats,
+    "cache/invalidate": cache_invalidate,
+    "cache/clear": cache_clear,
+    "metrics/get": metrics_get,
+    "health": health_report,
+    "events/subscribe": events_subscribe,
+    "daemon/stop": daemon_stop,
+}
+
+TABLE: dict[str, Method] = {name: method(name, handler, checked) for name, handler in _HANDLERS.items()}
+"""Every method of the protocol."""

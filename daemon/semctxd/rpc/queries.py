@@ -1,0 +1,76 @@
+"""From a question to its answer: its key, who works on it, and the reply around the stored bytes.
+
+What is stored is a language server's result as it came, or a result of ours without its closing brace, to which
+the facts of the call are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import perf_counter
+
+import msgspec
+
+from semctxd import context
+from semctxd.child import Reply
+from semctxd.lsp.requests import put_back, respell
+from semctxd.model import Key
+from semctxd.rpc.dispatch import Served
+from semctxd.rpc.question import Question
+from semctxd.workspace import Environment, Work, Workspace
+
+
+def key_of(workspace: Workspace, asked: Question, env: Environment) -> Key:
+    """The key of a question of a client of that environment. Raises UnknownServer or ServerUnavailable."""
+    if asked.lsp:
+        session = workspace.session(asked.lsp.language, asked.lsp.server, env)
+        return Key(session.identity, asked.method, asked.params)
+    if asked.method == "context/query":
+        return Key(context.identity(workspace, env), asked.method, asked.params)
+    return Key(workspace.root, asked.method, asked.params)
+
+
+def around(asked: Question, epoch: int, degraded: Iterable[str], started: float, cached: bool) -> tuple[bytes, bytes]:
+    """What stands before and after the stored bytes in a result."""
+    reasons = b',"degraded":' + msgspec.json.encode(sorted(degraded)) if degraded else b""
+    if asked.lsp:
+        return b'{"result":', b',"epoch":%d%s}' % (epoch, reasons)
+    elapsed_ms = (perf_counter() - started) * 1e3
+    word = b"true" if cached else b"false"
+    return b"", b'%s,"meta":{"elapsed_ms":%.3f,"cached":%s}}' % (reasons, elapsed_ms, word)
+
+
+async def answer(workspace: Workspace, asked: Question, env: Environment) -> Served:
+    """The answer to a question, from memory or from whoever knows. Raises the typed errors of its method."""
+    started = perf_counter()
+    if asked.strict:
+        workspace.pass_gate()
+    if asked.lsp and asked.root != workspace.root:  # through a symlink: asked in the root's own spelling
+        spelt = respell(asked.lsp.params, asked.root, workspace.root)
+        asked = asked._replace(params=spelt.params, lsp=asked.lsp._replace(spelt=spelt))
+    work = _work(workspace, asked, env)
+    cached = True
+    raw = workspace.lookup(work.key)
+    epoch, degraded = workspace.epoch, workspace.degraded
+    if raw is None:
+        cached = False
+        raw, _, epoch, degraded = await workspace.answer(work)
+    if asked.lsp and asked.lsp.spelt.back:
+        raw = put_back(raw, asked.lsp.spelt.back)
+    opening, closing = around(asked, epoch, degraded, started, cached)
+    return Served(msgspec.Raw(b"".join((opening, raw, closing))), cached)
+
+
+def _work(workspace: Workspace, asked: Question, env: Environment) -> Work:
+    key = key_of(workspace, asked, env)
+    if asked.lsp:
+        session = workspace.session(asked.lsp.language, asked.lsp.server, env)
+        return workspace.lsp_work(session, asked.method, asked.lsp.spelt)
+    if asked.method == "context/query":
+        return Work(key, context.produce(workspace, asked.params, env), workspace.indexer)
+
+    def produce(reply: Reply) -> Callable[[], None]:
+        number = workspace.indexer.ask(asked.method, asked.params, lambda raw, error: reply(raw and raw[:-1], error))
+        return lambda: workspace.indexer.cancel(number)
+
+    return Work(key, produce, workspace.indexer)

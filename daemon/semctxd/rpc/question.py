@@ -1,0 +1,113 @@
+"""A query's parameters, checked and in canonical form. Pure, so that the form of a repeated query is remembered.
+
+Two clients that write the same question with other key orders, spellings of a path or of a URI ask for the same
+entry of the cache.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from functools import lru_cache
+from typing import Any, NamedTuple, cast, get_type_hints, is_typeddict
+
+import msgspec
+
+from semctx.protocol import METHODS
+from semctxd.errors import InvalidParams, MethodNotAllowed, OutsideRoot
+from semctxd.lsp.requests import READ_ONLY, Spelt, respell
+
+QUERIES = frozenset({"lsp/request", "context/query", "files/relevant", "symbols/find"})
+"""The methods whose answers are kept."""
+
+_MAX_REMEMBERED_BYTES = 4096
+_MAX_LIMIT = 1000
+
+
+class Question(NamedTuple):
+    """One of the four queries, ready to be looked up."""
+
+    root: str  # as the client wrote it
+    strict: bool
+    method: str  # of the key: LSP's own for lsp/request
+    params: bytes  # canonical JSON
+    lsp: LspAsk | None = None
+
+    @property
+    def respelt(self) -> bool:
+        """Whether the answer's URIs must be put back into the client's spelling."""
+        return self.lsp is not None and bool(self.lsp.spelt.back)
+
+
+class LspAsk(NamedTuple):
+    """What an lsp/request says beyond its key."""
+
+    language: str
+    server: str
+    params: dict[str, Any]
+    spelt: Spelt
+
+
+def question(method: str, raw: bytes) -> Question:
+    """The query in the raw `params` of a request. Raises InvalidParams, MethodNotAllowed or OutsideRoot."""
+    return (_remembered if len(raw) <= _MAX_REMEMBERED_BYTES else _question)(method, raw)
+
+
+def checked(params: object, method: str) -> dict[str, Any]:
+    """Parameters of a method, decoded already. Raises InvalidParams that names the key."""
+    kind = METHODS[method].params
+    try:
+        valid: dict[str, Any] = msgspec.convert(params, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidParams(f"{method}: {error}") from None
+    _refuse_unknown(cast("dict[str, Any]", params), kind, method)
+    for name, value in valid.get("limits", {}).items():
+        if not 0 <= value <= _MAX_LIMIT:
+            raise InvalidParams(f"{method}: limits.{name} must be between 0 and {_MAX_LIMIT}")
+    return valid
+
+
+def relative(file: str, *roots: str) -> str:
+    """`file`, absolute or relative to the root, as a path relative to the root. Raises OutsideRoot."""
+    for root in roots:
+        path = os.path.normpath(os.path.join(root, file))
+        if path.startswith(root + "/"):
+            return path[len(root) + 1 :]
+    raise OutsideRoot(f"{file} lies outside {roots[0]}")
+
+
+def _question(method: str, raw: bytes) -> Question:
+    try:
+        params = checked(msgspec.json.decode(raw), method)
+    except msgspec.DecodeError as error:
+        raise InvalidParams(str(error)) from None
+    root = params.pop("root")
+    strict = params.pop("consistency", "strict") == "strict"
+    if method == "lsp/request":
+        asked = params["method"]
+        if asked not in READ_ONLY:
+            nearest = difflib.get_close_matches(asked, READ_ONLY, 3, 0.4)
+            raise MethodNotAllowed(f"{asked} is not one of the read-only requests", nearest=nearest)
+        spelt = respell(params["params"], root, root)
+        ask = LspAsk(params.get("language", "python"), params.get("server", ""), params["params"], spelt)
+        return Question(root, strict, asked, spelt.params, ask)
+    if "targetFile" in params:
+        params["targetFile"] = relative(params["targetFile"], root)
+    return Question(root, strict, method, msgspec.json.encode(params, order="sorted"))
+
+
+_remembered = lru_cache(maxsize=2048)(_question)
+
+
+def _refuse_unknown(value: dict[str, Any], kind: type, where: str) -> None:
+    known = _hints(kind)
+    for key, item in value.items():
+        if key not in known:
+            raise InvalidParams(f"{where}: unknown parameter {key!r}", nearest=difflib.get_close_matches(key, known, 3))
+        if is_typeddict(known[key]):
+            _refuse_unknown(item, known[key], f"{where}: {key}")
+
+
+@lru_cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)

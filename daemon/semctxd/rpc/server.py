@@ -1,0 +1,202 @@
+"""Connections: bytes in, hits out at once, the rest through the dispatch.
+
+The hot path is `Connection._hit`: a query that repeats is parsed once into its canonical form, passes the gate, and
+its stored bytes are spliced into the reply, without a task and without being decoded. Everything else is a
+task of its own, so that replies overtake each other and each can be cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import suppress
+from time import perf_counter
+from typing import TYPE_CHECKING, cast
+
+import anyio
+import msgspec
+
+from semctx.errors import SemctxError
+from semctx.framing import Decoder, FrameError, frame
+from semctxd import logs
+from semctxd.errors import Cancelled, InvalidRequest, ParseError, ShuttingDown, TooManyRequests
+from semctxd.rpc.dispatch import dispatch, error_reply
+from semctxd.rpc.listen import peer_uid
+from semctxd.rpc.methods import TABLE
+from semctxd.rpc.queries import around, key_of
+from semctxd.rpc.question import QUERIES, question
+from semctxd.workspace import Environment
+
+if TYPE_CHECKING:
+    from semctxd.app import App
+
+_MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a client that does not read its replies is dropped
+
+
+class Request(msgspec.Struct):
+    """A JSON-RPC request, its parts still raw."""
+
+    method: str
+    id: msgspec.Raw = msgspec.Raw(b"")
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Cancel(msgspec.Struct):
+    id: int | str
+
+
+_decode = msgspec.json.Decoder(Request).decode
+_log = logs.get("rpc")
+
+
+class Connection(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.client = ""
+        self.env: Environment = app.env
+        self.view = uuid.uuid4().hex
+        self.topics: frozenset[str] = frozenset()
+        self._decoder = Decoder()
+        self._running: dict[object, anyio.CancelScope] = {}  # by request id
+        self._transport: asyncio.Transport
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Only the user of the daemon may talk to it."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        if peer_uid(transport.get_extra_info("socket")) != self.app.uid:
+            self._transport.abort()
+            return
+        self.app.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody waits any more: cancel the work."""
+        self.app.connections.discard(self)
+        self.cancel_all()
+
+    def pause_writing(self) -> None:
+        """A slow reader gets no more work done until it has read."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It caught up."""
+        self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """See the module's docstring."""
+        try:
+            messages = self._decoder.feed(data)
+        except FrameError as error:
+            self.send(error_reply(b"null", ParseError(str(error))))
+            self._transport.close()
+            return
+        for message in messages:
+            self._message(message)
+
+    # -- messages
+
+    def _message(self, message: bytes) -> None:
+        try:
+            request = _decode(message)
+        except msgspec.DecodeError:  # a batch, or nothing that can be served: the dispatch tells
+            self._spawn(message)
+            return
+        number = bytes(request.id)
+        if request.method in QUERIES and number and number[0] in b'"-0123456789' and self._hit(request, number):
+            return
+        if request.method == "$/cancelRequest":
+            self._cancel(request)
+        elif len(self._running) >= self.app.config.daemon.max_requests:
+            if number:
+                self.send(error_reply(number, TooManyRequests()))
+        else:
+            self._spawn(message, number)
+
+    def _hit(self, request: Request, number: bytes) -> bool:
+        """Answer from memory, if that holds. Any problem is left to the dispatch, which says it in full."""
+        started = perf_counter()
+        try:
+            asked = question(request.method, bytes(request.params))
+            workspace = self.app.workspaces.get(asked.root)
+            if workspace is None or asked.respelt or self.app.draining:
+                return False
+            if asked.strict:
+                workspace.pass_gate()
+            raw = workspace.lookup(key_of(workspace, asked, self.env))
+        except SemctxError:
+            return False
+        if raw is None:
+            return False
+        opening, closing = around(asked, workspace.epoch, workspace.degraded, started, cached=True)
+        head = b'{"jsonrpc":"2.0","id":%s,"result":%s' % (number, opening)
+        if self._decoder.headers:
+            length = len(head) + len(raw) + len(closing) + 1
+            self._transport.writelines((b"Content-Length: %d\r\n\r\n" % length, head, raw, closing, b"}"))
+        else:
+            self._transport.writelines((head, raw, closing, b"}\n"))
+        self.app.hit(request.method, perf_counter() - started)
+        return True
+
+    def send(self, message: bytes) -> None:
+        """Send a reply or a notification."""
+        if self._transport.is_closing():
+            return
+        self._transport.write(frame(message, bool(self._decoder.headers)))
+        if self._transport.get_write_buffer_size() > _MAX_UNREAD_BYTES:
+            self._transport.abort()
+
+    def notify(self, topic: str, message: bytes) -> None:
+        """Send a notification, if the client subscribed to it."""
+        if topic in self.topics:
+            self.send(message)
+
+    # -- tasks
+
+    def _spawn(self, message: bytes, number: bytes = b"") -> None:
+        request_id = msgspec.json.decode(number) if number else object()
+        if request_id in self._running:
+            self.send(error_reply(number, InvalidRequest(f"a request with id {request_id!r} is under way")))
+            return
+        scope = self._running[request_id] = anyio.CancelScope()
+
+        async def run() -> None:
+            with self.app.request():
+                with scope:
+                    reply = await dispatch(message, TABLE, self, self.app.config.daemon.max_batch)
+                    if reply:
+                        self.send(reply)
+                if scope.cancelled_caught and number:
+                    self.send(error_reply(number, ShuttingDown() if self.app.draining else Cancelled()))
+                del self._running[request_id]
+
+        self.app.spawn(run)
+
+    def _cancel(self, request: Request) -> None:
+        with suppress(msgspec.DecodeError, msgspec.ValidationError):
+            cancelled = msgspec.json.decode(request.params, type=_Cancel).id
+            if scope := self._running.get(cancelled):
+                scope.cancel()
+
+    def cancel_all(self) -> None:
+        """Give every request under way its last reply."""
+        for scope in self._running.values():
+            scope.cancel()
+
+    def close(self) -> None:
+        """Write what is queued, then close."""
+        self._transport.close()
+
+    # -- dispatch.Context
+
+    def admit(self) -> None:
+        """See dispatch.Context."""
+        if self.app.draining:
+            raise ShuttingDown
+
+    def finished(self, method: str, seconds: float, error: str | None, cached: bool) -> None:
+        """See dispatch.Context: the canonical line of a request."""
+        self.app.metrics.record(method, seconds, error, cached)
+        _log.info("request", method=method, ms=round(seconds * 1e3, 3), error=error, cached=cached, client=self.client)

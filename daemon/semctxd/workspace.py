@@ -1,0 +1,364 @@
+"""One root: ties its files, cache and sessions together.
+
+Terms
+- *epoch*: a counter that every applied change raises.
+- *gate*: applying, when a request arrives, every change that the kernel has already queued.
+- *flight*: an equal request under way that others may join.
+
+Invariants
+- `apply` has no await and reads no file: on the loop it is atomic.
+- Nobody joins a flight of another epoch than the one after their own gate; an answer is stored only if its
+  flight's epoch is still the workspace's. Without the first, a question after an edit gets the answer from before
+  it; without the second, that answer stays.
+- An answer that was under way while the tree changed may be torn between two states: it is asked again. If the
+  tree never rests, the last one is given with the reason `changing`, and not kept.
+- While anything is in `degraded`, nothing is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from semctx.errors import SemctxError
+from semctxd.cache import Cache, Shelf
+from semctxd.child import Child, Reply, Spawn
+from semctxd.config import Config
+from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
+from semctxd.index.session import IndexerSession
+from semctxd.lsp.interpreter import resolve
+from semctxd.lsp.registry import choose, command_line, registry
+from semctxd.lsp.requests import READ_ONLY, Spelt
+from semctxd.lsp.session import AskAgain, LspSession
+from semctxd.model import Change, Key
+from semctxd.watch.gate import Gate
+
+Produce = Callable[[Reply], Callable[[], None]]
+"""Start working on an answer; call `reply` once with it. Returns what cancels the work."""
+
+Publish = Callable[[str, dict[str, Any]], None]
+
+_MAX_TRIES = 6
+_SEEN_S = 30.0  # how long a change is remembered at least: much longer than the witness is late
+_OF_THE_TREE = ("SymbolNotFound", "ServerError")  # errors that another state of the tree may not give
+
+
+class Environment(NamedTuple):
+    """What of a client's environment decides which Python its workspace runs on."""
+
+    virtual_env: str = ""
+    conda_prefix: str = ""
+    path: str = ""
+
+    @classmethod
+    def of(cls, env: dict[str, str]) -> Environment:
+        """From environment variables."""
+        return cls(env.get("VIRTUAL_ENV", ""), env.get("CONDA_PREFIX", ""), env.get("PATH", ""))
+
+    def variables(self) -> dict[str, str]:
+        """As environment variables."""
+        return {"VIRTUAL_ENV": self.virtual_env, "CONDA_PREFIX": self.conda_prefix, "PATH": self.path or os.defpath}
+
+
+class Work(NamedTuple):
+    """A question, and who can answer it."""
+
+    key: Key
+    produce: Produce
+    session: Child
+    file: str | None = None  # the one file that the answer depends on; None: any
+    keep: bool = True  # whether a change of what it depends on would be seen
+
+
+class Answer(NamedTuple):
+    """How a flight ended: one of `raw` and `error` is set."""
+
+    raw: bytes
+    error: SemctxError | None
+    epoch: int
+    degraded: frozenset[str] = frozenset()
+
+
+class Flight:
+    """Work under way, and who waits for it."""
+
+    __slots__ = ("cancel", "epoch", "nudged", "tries", "waiters", "work")
+
+    def __init__(self, work: Work, epoch: int, waiter: asyncio.Future[Answer]) -> None:
+        self.work = work
+        self.epoch = epoch
+        self.nudged = 0
+        self.tries = 0
+        self.cancel: Callable[[], None] = lambda: None
+        self.waiters = [waiter]
+
+
+class Workspace:
+    """One canonical root directory. Lives on the loop."""
+
+    def __init__(self, root: str, *, gate: Gate, cache: Cache, config: Config, spawn: Spawn, publish: Publish) -> None:
+        self.root = root
+        self.epoch = 0
+        self.shelf = Shelf()
+        self.witness = {"reports": 0, "missed": 0}
+        self.counts = {"joined": 0, "stored": 0, "not_stored": 0, "asked_again": 0, "changes": 0, "not_yet_fresh": 0}
+        self.config = config
+        self.spawn = spawn
+        self.used_at = time.monotonic()
+        self._gate = gate
+        self._cache = cache
+        self._publish = publish
+        self._loop = asyncio.get_running_loop()
+        self._flights: dict[Key, Flight] = {}  # the newest of each key
+        self._sessions: dict[str, LspSession] = {}
+        self._chosen: dict[tuple[str, str, Environment], LspSession] = {}
+        self._seen: tuple[set[str], set[str]] = (set(), set())  # paths changed lately, and before: for the witness
+        self._seen_since = 0.0
+        self.trees = gate.open(root, self.apply)
+        self.indexer = IndexerSession(
+            root=root, env=os.environ, deadline_s=config.daemon.deadline_s, spawn=spawn, changed=self._changed
+        )
+
+    async def open(self) -> None:
+        """Returns when the root is watched: only then may anything rely on it."""
+        stands = asyncio.Event()
+        self._gate.watch(self.trees, self.root, below=True, done=stands.set)
+        await stands.wait()
+
+    async def close(self) -> None:
+        """End the sessions and the watch."""
+        await asyncio.gather(*(session.stop() for session in self.sessions))
+        self._gate.close(self.trees)
+
+    async def stop_idle(self, since: float) -> None:
+        """End the sessions that nobody has used since then (on `time.monotonic()`'s clock)."""
+        for session in self.sessions:
+            if session.used_at < since and not session.pending:
+                await session.stop()
+
+    def folder_names(self) -> set[str]:
+        """The watched folders in the root."""
+        inside = os.fsencode(self.root)
+        return {os.fsdecode(folder) for folder in self.trees.folders if folder.startswith(inside)}
+
+    @property
+    def servers(self) -> list[LspSession]:
+        """Every language server's session."""
+        return list(self._sessions.values())
+
+    @property
+    def sessions(self) -> list[Child]:
+        """The indexer and every language server."""
+        return [self.indexer, *self._sessions.values()]
+
+    @property
+    def degraded(self) -> frozenset[str]:
+        """Why an answer may not reflect everything; empty if it does."""
+        return frozenset(self.trees.degraded if self._gate.proves else {*self.trees.degraded, "unproven"})
+
+    # -- changes
+
+    def pass_gate(self) -> None:
+        """Apply every change that the kernel has queued.
+
+        Raises NotYetFresh past the gate's deadline, RootNotFound where the root went away.
+        """
+        if not self._gate.drain(self.trees, time.monotonic() + self.config.daemon.gate_deadline_s):
+            self.counts["not_yet_fresh"] += 1
+            raise NotYetFresh
+        if self.trees.lost and os.fsencode(self.root) in self.trees.lost:
+            raise RootNotFound(f"{self.root} went away")
+
+    def apply(self, changes: list[Change]) -> None:
+        """The one place where a change takes effect: raise the epoch, invalidate, notice every session."""
+        self.epoch += 1
+        self.counts["changes"] += len(changes)
+        self._cache.invalidate(self.shelf, changes)
+        for session in self.sessions:
+            session.notice(changes)
+        if any(change.is_folder or change.path.endswith("/pyvenv.cfg") for change in changes):
+            self._chosen.clear()  # the workspace may have another interpreter now
+        self._remember(changes)
+        self._publish("changes", {"root": self.root, "epoch": self.epoch, "count": len(changes)})
+
+    def witnessed(self, changes: Iterable[Change]) -> None:
+        """What the second, independent watcher saw: the gate should have seen it all. What it had not is applied."""
+        self._gate.drain(self.trees, time.monotonic() + self.config.daemon.gate_deadline_s)
+        news = [change for change in changes if not any(change.path in paths for paths in self._seen)]
+        self.witness["reports"] += 1
+        self.witness["missed"] += len(news)
+        if news:
+            self.apply(news)
+
+    def _remember(self, changes: list[Change]) -> None:
+        now = time.monotonic()
+        if now - self._seen_since > _SEEN_S:
+            self._seen, self._seen_since = (set(), self._seen[0]), now
+        self._seen[0].update(change.path for change in changes)
+
+    # -- sessions
+
+    def session(self, language: str, server: str, env: Environment) -> LspSession:
+        """The session for a client of that environment; started by the first question.
+
+        Raises UnknownServer, or ServerUnavailable where the program is not installed.
+        """
+        chosen = self._chosen.get((language, server, env))
+        if chosen is None:
+            config = self.config
+            default = config.languages[language].server if language in config.languages else ""
+            name, entry = choose(language, server or default)
+            interpreter = resolve(self.root, config.python.interpreter, env.variables())
+            identity = f"{self.root}\0{name}\0{interpreter}"
+            chosen = self._sessions.get(identity)
+            if chosen is None:
+                override = config.servers.get(name)
+                chosen = self._sessions[identity] = LspSession(
+                    name,
+                    command_line(name, entry, list(override.command) if override else None),
+                    entry,
+                    identity=identity,
+                    root=self.root,
+                    language_id=registry().languages[language].language_id,
+                    interpreter=interpreter,
+                    deadline_s=config.daemon.deadline_s,
+                    spawn=self.spawn,
+                    changed=self._changed,
+                    watch=self._watch,
+                )
+            self._chosen[language, server, env] = chosen
+        return chosen
+
+    def _watch(self, folder: str, below: bool, done: Callable[[], None]) -> None:
+        self._gate.watch(self.trees, folder, below=below, done=done)
+
+    def _changed(self, session: Child) -> None:
+        self._publish("sessions", {"root": self.root, "name": session.name, "state": session.state, "why": session.why})
+
+    # -- answers
+
+    def lookup(self, key: Key) -> bytes | None:
+        """After the gate: the stored answer, if it still holds."""
+        self.used_at = time.monotonic()
+        return None if self.trees.degraded else self._cache.get(self.shelf, key)
+
+    def ask(self, work: Work) -> asyncio.Future[Answer]:
+        """After the gate: from memory, or join the flight of this epoch, or start one. The future never raises."""
+        waiter: asyncio.Future[Answer] = self._loop.create_future()
+        if (raw := self.lookup(work.key)) is not None:
+            waiter.set_result(Answer(raw, None, self.epoch))
+            return waiter
+        self._cache.missed(self.shelf, work.key)
+        flight = self._flights.get(work.key)
+        if flight is not None and flight.epoch == self.epoch:
+            self.counts["joined"] += 1
+            flight.waiters.append(waiter)
+        else:
+            flight = self._flights[work.key] = Flight(work, self.epoch, waiter)
+            self._fly(flight)
+        return waiter
+
+    async def answer(self, work: Work) -> Answer:
+        """As `ask`, awaited; raises the error that the flight ended with. If the last who waits is cancelled, so is
+        the work."""
+        waiter = self.ask(work)
+        try:
+            answer = await waiter
+        except asyncio.CancelledError:  # which cancelled the future too
+            flight = self._flights.get(work.key)
+            if flight and waiter in flight.waiters and all(other.done() for other in flight.waiters):
+                del self._flights[work.key]
+                flight.cancel()
+            raise
+        if answer.error:
+            raise answer.error
+        return answer
+
+    def lsp_work(self, session: LspSession, method: str, spelt: Spelt) -> Work:
+        """One LSP request as work. Raises OutsideRoot."""
+        for file in spelt.files:
+            if not self._may_ask(file, session):
+                raise OutsideRoot(f"{file} lies outside {self.root}")
+
+        def produce(reply: Reply) -> Callable[[], None]:
+            number = session.ask(method, spelt.params, reply)
+            return lambda: session.cancel(number)
+
+        return Work(
+            Key(session.identity, method, spelt.params),
+            produce,
+            session,
+            file=spelt.files[0] if READ_ONLY[method] == "file" else None,
+            keep=all(self.trees.covers(os.fsencode(os.path.dirname(file))) for file in spelt.files),
+        )
+
+    async def indexed(self, method: str, params: bytes) -> bytes:
+        """Ask the indexer, past the cache. Raises its typed errors."""
+        waiter: asyncio.Future[tuple[bytes | None, SemctxError | None]] = self._loop.create_future()
+
+        def reply(raw: bytes | None, error: SemctxError | None) -> None:
+            if not waiter.done():
+                waiter.set_result((raw, error))
+
+        number = self.indexer.ask(method, params, reply)
+        try:
+            raw, error = await waiter
+        except asyncio.CancelledError:
+            self.indexer.cancel(number)
+            raise
+        if error:
+            raise error
+        assert raw is not None
+        return raw
+
+    def _may_ask(self, file: str, session: LspSession) -> bool:
+        return (
+            file.startswith(self.root + "/")
+            or file == self.root
+            or file in session.reported
+            or self.trees.covers(os.fsencode(os.path.dirname(file)))
+        )
+
+    def _fly(self, flight: Flight) -> None:
+        flight.cancel = flight.work.produce(lambda raw, error: self._landed(flight, raw, error))
+        flight.nudged = flight.work.session.nudged  # after its own notices were sent
+
+    def _landed(self, flight: Flight, raw: bytes | None, error: SemctxError | None) -> None:
+        try:
+            self.pass_gate()
+        except SemctxError as late:
+            raw, error = None, late
+        work = flight.work
+        moved = flight.epoch != self.epoch and (error is None or error.type in _OF_THE_TREE)
+        nudged = error is None and flight.nudged != work.session.nudged
+        if self._flights.get(work.key) is flight:
+            del self._flights[work.key]
+        if (moved or nudged or isinstance(error, AskAgain)) and flight.tries < _MAX_TRIES:
+            self._fly_again(flight)
+            return
+        if raw is not None and isinstance(work.session, LspSession):
+            work.session.note_reported(raw)
+        if raw is not None and work.keep and not (moved or nudged or self.trees.degraded):
+            self.counts["stored"] += 1
+            self._cache.put(self.shelf, work.key, raw, work.file)
+        else:
+            self.counts["not_stored"] += 1
+        degraded = self.degraded | ({"changing"} if moved or nudged else set())
+        answer = Answer(raw or b"", error, flight.epoch, degraded)
+        for waiter in flight.waiters:
+            if not waiter.done():
+                waiter.set_result(answer)
+
+    def _fly_again(self, flight: Flight) -> None:
+        flight.tries += 1
+        self.counts["asked_again"] += 1
+        newer = self._flights.get(flight.work.key)
+        if newer is not None and newer.epoch == self.epoch:
+            newer.waiters += flight.waiters
+            return
+        flight.epoch = self.epoch  # not older than the gate of anyone who waits
+        self._flights[flight.work.key] = flight
+        self._fly(flight)
