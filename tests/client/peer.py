@@ -47,8 +47,8 @@ def reply(request: dict[str, Any], result: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": request["id"], "result": result}
 
 
-def error(request: dict[str, Any], type: str, message: str = "", **data: Any) -> dict[str, Any]:
-    data["type"] = type
+def error(request: dict[str, Any], kind: str, message: str = "", **data: Any) -> dict[str, Any]:
+    data["type"] = kind
     return {"jsonrpc": "2.0", "id": request["id"], "error": {"code": -1, "message": message, "data": data}}
 
 

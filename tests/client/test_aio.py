@@ -8,8 +8,9 @@ from typing import Any
 
 import anyio
 import pytest
-import semctx.aio
 from peer import HELLO, Peer, Talk, answering, error, reply
+
+import semctx.aio
 from semctx import SemctxError
 
 pytestmark = pytest.mark.anyio

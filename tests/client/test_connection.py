@@ -9,8 +9,9 @@ import threading
 from typing import Any
 
 import pytest
-import semctx
 from peer import HELLO, Peer, Talk, answering, error, reply
+
+import semctx
 from semctx import SemctxError, calls
 from semctx.framing import MAX_FRAME_BYTES
 from semctx.protocol import METHODS
@@ -103,6 +104,18 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         ("daemon/stop", {}),
     ]
     assert {method for method, _ in asked} | {"session/hello", "context/query"} == set(METHODS)
+
+
+def test_context_is_a_semantic_context(peer: Peer) -> None:
+    parts = ("symbols", "types", "functions", "files", "imports", "conventions", "keywords")
+    meta = {"elapsed_ms": 1.0, "cached": True}
+    peer.plays(
+        answering({"context/query": {part: [] for part in parts} | {"source": "index", "enriched": True, "meta": meta}})
+    )
+    with semctx.connect() as daemon:
+        context = daemon.context("cache a query set")
+    assert isinstance(context, semctx.SemanticContext)
+    assert (context.symbols, context.cached) == ((), True)
 
 
 def test_parameters_that_are_not_given_are_not_sent() -> None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 import semctx
 from semctx import SemctxError, spawn
 from semctx.spawn import dial, may_start, open_socket
@@ -84,14 +85,13 @@ def test_a_start_that_takes_too_long(program: Path) -> None:
         start(0.5)
 
 
-def test_a_daemon_that_was_leaving_is_followed_by_a_new_one(
-    program: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_daemon_that_was_leaving_is_followed_by_a_new_one(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first try finds one that "already runs", but listens no more."""
     monkeypatch.setattr(spawn, "_PATIENCE_S", 0.05)
     marker = "os.environ['SEMCTX_SOCKET'] + '.tried'"
     program.write_text(
-        f"import os, sys\nif not os.path.exists({marker}):\n    open({marker}, 'w').close()\n    sys.exit(0)\n" + LISTENS
+        f"import os, sys\nif not os.path.exists({marker}):\n    open({marker}, 'w').close()\n    sys.exit(0)\n"
+        + LISTENS
     )
     start().close()
 
@@ -139,9 +139,7 @@ def test_a_folder_that_others_may_write_to(place: str) -> None:
     ("path", "reason"),
     [("file/s.sock", "Not a directory"), ("file/x/s.sock", "Not a directory"), ("x" * 120, "too long")],
 )
-def test_a_path_that_can_be_no_socket(
-    place: str, monkeypatch: pytest.MonkeyPatch, path: str, reason: str
-) -> None:
+def test_a_path_that_can_be_no_socket(place: str, monkeypatch: pytest.MonkeyPatch, path: str, reason: str) -> None:
     Path(place, "file").touch()
     monkeypatch.setenv("SEMCTX_SOCKET", os.path.join(place, path))
     with pytest.raises(SemctxError, match=reason) as caught:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Wrong usage raises SystemExit(2), as argparse does."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # a letter that the terminal does not know must not end the command
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if sys.stdout is None:  # it was closed
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (for the rest of the process)
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may not know a letter
     try:
         arguments = parse(argv)
         return _run(arguments)
@@ -35,8 +35,7 @@ def _run(arguments: Namespace) -> int:
 
     try:
         code = commands.RUN[arguments.run](arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         raise
     except SemctxError as error:
@@ -54,7 +53,7 @@ def _run(arguments: Namespace) -> int:
 def _complain(error: SemctxError) -> None:
     print(f"semctx: {error.message}", file=sys.stderr)
     if error.nearest:
-        print(f"  near: {', '.join(error.nearest)}", file=sys.stderr)
+        print(f"  nearest: {', '.join(error.nearest)}", file=sys.stderr)
     if error.correlation_id:
         print(f"  correlation id: {error.correlation_id}", file=sys.stderr)
     print(f"  {error.hint}", file=sys.stderr)

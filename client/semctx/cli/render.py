@@ -34,7 +34,9 @@ _MIB = 1024 * 1024
 
 def render(view: str, answer: Any) -> str:
     """The text of one view; with colour if standard output is a terminal and `NO_COLOR` is not set."""
-    lines = _VIEWS[view](_clean(answer))
+    lines = list(_VIEWS[view](_clean(answer)))
+    if lines and not lines[-1][1]:
+        lines.pop()  # what follows the last section
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         return "\n".join(f"\x1b[{style}m{text}\x1b[0m" if style else text for style, text in lines)
     return "\n".join(text for _, text in lines)
@@ -48,11 +50,15 @@ def _context(answer: ContextResult) -> Iterator[Line]:
     yield from _symbols("Other", [symbol for at, symbol in enumerate(symbols) if at not in shown])
     yield from _file_scores(answer["files"])
     imports = answer["imports"]
-    yield from _section("Imports", _columns((found["statement"], _times(found["count"], "file")) for found in imports))
+    yield from _section(
+        "Imports",
+        _columns((found["statement"], _times(found["count"], "file"), _first(found["evidence"])) for found in imports),
+    )
     yield from _section(
         "Conventions",
         _columns(
-            (found["key"], found["value"], f"{found['count']} of {found['of']}") for found in answer["conventions"]
+            (found["key"], found["value"], f"{found['count']} of {found['of']}", _first(found["evidence"]))
+            for found in answer["conventions"]
         ),
     )
     if answer["source"] == "knowledge-base":
@@ -227,6 +233,11 @@ def _columns(rows: Iterable[tuple[str, ...]]) -> list[Line]:
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [(_PLAIN, "  " + "  ".join(map(str.ljust, row, widths)).rstrip()) for row in rows]
+
+
+def _first(evidence: Sequence[str]) -> str:
+    """Where to look, for one; the built-in table has no evidence."""
+    return evidence[0] if evidence else ""
 
 
 def _times(count: int, noun: str) -> str:
