@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+import psutil
 import pytest
 
 from semctxd.errors import AlreadyRunning, SocketRefused
@@ -228,6 +229,14 @@ def handed(sock: socket.socket | TextIO, count: str = "1", lock_wait_s: float = 
     )
 
 
+def waits_with(pid: int, path: Path) -> bool:
+    """Whether a process sleeps with a file open."""
+    process = psutil.Process(pid)
+    is_open = str(path) in [file.path for file in process.open_files()]
+    assert process.status() != psutil.STATUS_ZOMBIE
+    return is_open and process.status() == psutil.STATUS_SLEEPING
+
+
 def outcome(daemon: subprocess.Popen[str]) -> dict[str, Any]:
     """What it printed; it has ended then."""
     found: dict[str, Any] = json.loads(daemon.communicate(timeout=30)[0])
@@ -252,6 +261,8 @@ def test_an_activated_daemon_waits_until_its_predecessor_left(folder: Path) -> N
     (folder / "s").unlink()
     with listening(folder / "s") as sock, handed(sock) as daemon:
         holder = folder / "s.lock"
+        while not waits_with(daemon.pid, holder):
+            os.sched_yield()
         assert holder.read_text() == str(os.getpid())
         predecessor.close()
         assert daemon.stdout is not None

@@ -74,13 +74,7 @@ def _handler(path: str | None) -> tuple[logging.Handler, OSError | None]:
     try:
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         return (
-            logging.handlers.RotatingFileHandler(
-                path,
-                maxBytes=_FILE_BYTES,
-                backupCount=_FILES - 1,
-                encoding="utf-8",
-                errors="backslashreplace",
-            ),
+            logging.handlers.RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES - 1, encoding="utf-8"),
             None,
         )
     except OSError as error:
