@@ -56,8 +56,15 @@ class App:
         self.gate: Gate = InotifyGate(asyncio.get_running_loop()) if use_inotify else EagerGate(self.spawn)
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a coroutine function in the daemon's task group. It must not raise."""
-        self._tasks.start_soon(work)
+        """Run a coroutine function in the daemon's task group. One that fails is logged, and takes nothing along."""
+
+        async def run() -> None:
+            try:
+                await work()
+            except Exception:
+                _log.exception("task_failed")
+
+        self._tasks.start_soon(run)
 
     @contextmanager
     def request(self) -> Iterator[None]:

@@ -118,10 +118,15 @@ class Child:
             self._send(number, asked)
         elif self.state == "failed" and self._recent_crashes():
             self._loop.call_soon(self._fail, number, ServerUnavailable(self.why))
-        elif self.state != "starting":
+        else:
+            self.warm()
+        return number
+
+    def warm(self) -> None:
+        """Start the child, if there is none, for a question that is about to come."""
+        if self.state in ("stopped", "crashed") or (self.state == "failed" and not self._recent_crashes()):
             self._set("starting")
             self._spawn(self._start)
-        return number
 
     def cancel(self, number: int) -> None:
         """Nobody waits for this answer any more: the child may stop working on it."""

@@ -57,9 +57,11 @@ def produce(workspace: Workspace, params: bytes, env: Environment) -> Produce:
 
 
 async def _context(workspace: Workspace, params: bytes, env: Environment) -> bytes:
+    session = _session(workspace, env)
+    if session:
+        session.warm()
     found = msgspec.json.decode(await workspace.indexed("context/query", params))
     places = [pattern.pop("at") for pattern in found["imports"]]
-    session = _session(workspace, env)
     budget = workspace.config.context
     if session and budget.enrich_s and found["source"] == "index":
         symbols = found["symbols"][: budget.enrich_symbols]

@@ -102,6 +102,7 @@ class Workspace:
     def __init__(self, root: str, *, gate: Gate, cache: Cache, config: Config, spawn: Spawn, publish: Publish) -> None:
         self.root = root
         self.epoch = 0
+        self.closed = False
         self.shelf = Shelf()
         self.witness = {"reports": 0, "missed": 0}
         self.counts = {"joined": 0, "stored": 0, "not_stored": 0, "asked_again": 0, "changes": 0, "not_yet_fresh": 0}
@@ -130,6 +131,7 @@ class Workspace:
 
     async def close(self) -> None:
         """End the sessions and the watch."""
+        self.closed = True
         await asyncio.gather(*(session.stop() for session in self.sessions))
         self._gate.close(self.trees)
 
@@ -186,6 +188,8 @@ class Workspace:
 
     def witnessed(self, changes: Iterable[Change]) -> None:
         """What the second, independent watcher saw: the gate should have seen it all. What it had not is applied."""
+        if self.closed:  # its thread is told to stop, and may have had a last word
+            return
         self._gate.drain(self.trees, time.monotonic() + self.config.daemon.gate_deadline_s)
         news = [change for change in changes if not any(change.path in paths for paths in self._seen)]
         self.witness["reports"] += 1
