@@ -65,4 +65,4 @@ def test_status_imports_little(place: str) -> None:
     """Each of these costs a command line more than all that it does."""
     names = imported("status")
     assert names >= {"argparse", "json", "socket", "semctx"}
-    assert not names & {"typing", "dataclasses", "asyncio", "subprocess", "inspect", "logging", "pathlib", "tempfile"}
+    assert not names & {"typing", "dataclasses", "asyncio", "subprocess", "inspect", "logging", "pathlib", "shutil"}

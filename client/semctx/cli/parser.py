@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import semctx
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    Commands: TypeAlias = dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]]
 
 EXIT_FAILED = 1
 EXIT_NO_DAEMON = 3
@@ -27,81 +30,119 @@ exit codes:
 
 environment:
   SEMCTX_NO_START=1  never start a daemon, except by `start` and `restart`
-  SEMCTX_SOCKET, SEMCTX_LOG, SEMCTX_CONFIG  other places for these files
-  NO_COLOR           no colour on a terminal
+  SEMCTX_SOCKET, SEMCTX_LOG, SEMCTX_CONFIG
+                     other places for these files
+  NO_COLOR=1         no colour on a terminal
 
-The workspace is --root, else the nearest folder upwards with .git, else with pyproject.toml, else this folder.
+The workspace is --root, else the nearest folder upwards with .git, else with
+pyproject.toml, else this folder.
 """
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Of fixed width: argparse asks for the terminal's even if it prints nothing, and imports four modules for it."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=80)
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The arguments; `run` names the command, `usage_error` ends it with a message."""
+    argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         prog="semctx",
         description="Ask the daemon that knows your repositories.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"semctx {semctx.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    context = _command(commands, "context", "what in the repository matters for code about to be written")
-    _add_intent(context)
-    context.add_argument("--prompt", action="store_true", help="print it as Markdown for a prompt")
-    context.add_argument("--max-tokens", type=_count, metavar="N", help="how long the prompt may be")
-    context.add_argument("--limit", type=_count, metavar="N", help="how many symbols (default 20)")
-
-    files = _command(commands, "files", "which files matter for code about to be written")
-    _add_intent(files)
-    files.add_argument("--limit", type=_count, metavar="N", help="how many files (default 3)")
-
-    find = _command(commands, "find", "symbols by name, or by the end of their path")
-    find.add_argument("name", metavar="NAME", help="filter, QuerySet.filter or QuerySet/filter")
-    find.add_argument("--kind", choices=("class", "function", "method", "variable"), help="only these")
-    find.add_argument("--match", choices=("exact", "substring", "fuzzy"), help="default: exact")
-    find.add_argument("--limit", type=_count, metavar="N", help="how many symbols (default 20)")
-
-    _command(commands, "status", "whether the daemon runs, and what it holds")
-    _command(commands, "health", "whether all is well, and if not, what to do")
-    _command(commands, "metrics", "counts and latencies of every operation")
-    _command(commands, "start", "start the daemon, if none runs")
-    _command(commands, "stop", "have the daemon finish its work and leave")
-    _command(commands, "restart", "stop, then start")
-
-    cache = commands.add_parser("cache", help="the daemon's stored answers", description="The daemon's stored answers.")
-    parts = cache.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _command(parts, "stats", "its state, over all workspaces or of --root", run="cache_stats")
-    _command(parts, "clear", "drop every answer, of all workspaces or of --root", run="cache_clear")
-    invalidate = _command(
-        parts, "invalidate", "drop what depends on a file, or on the workspace", run="cache_invalidate"
-    )
-    invalidate.add_argument("file", metavar="FILE", nargs="?", help="default: the whole workspace")
-
-    logs = _command(commands, "logs", "the log of a daemon that was started by a client")
-    logs.add_argument("-n", type=_count, default=20, dest="lines", metavar="N", help="how many lines (default 20)")
-    logs.add_argument("-f", action="store_true", dest="follow", help="go on with what comes")
-
-    _command(commands, "version", "versions of this program and of the daemon, if one runs")
+    # argparse is slow: only the command that is asked for gets its parser, unless there is none to be seen
+    asked = {argv[0]: _COMMANDS[argv[0]]} if argv and argv[0] in _COMMANDS else _COMMANDS
+    _add_commands(parser, "semctx", asked)
     return parser.parse_args(argv)
 
 
-def _command(commands: Any, name: str, summary: str, run: str = "") -> argparse.ArgumentParser:
-    """A command with the options that all have; its arguments get the attribute `run`."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
-    )
-    parser.add_argument("--json", action="store_true", help="print the daemon's result as JSON, errors too")
-    parser.add_argument("--root", metavar="DIR", help="the workspace")
-    parser.add_argument("--no-start", action="store_true", help="never start a daemon")
-    parser.set_defaults(run=run or name, usage_error=parser.error)
-    return parser
+def _context(parser: argparse.ArgumentParser) -> None:
+    _intent(parser)
+    parser.add_argument("--prompt", action="store_true", help="print it as Markdown for a prompt")
+    parser.add_argument("--max-tokens", type=_count, metavar="N", help="how long the prompt may be")
+    parser.add_argument("--limit", type=_count, metavar="N", help="how many symbols (default 20)")
 
 
-def _add_intent(parser: argparse.ArgumentParser) -> None:
+def _files(parser: argparse.ArgumentParser) -> None:
+    _intent(parser)
+    parser.add_argument("--limit", type=_count, metavar="N", help="how many files (default 3)")
+
+
+def _intent(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("intent", metavar="INTENT", help="what is about to be written, in words; - reads it")
     parser.add_argument("--file", metavar="FILE", help="where it will stand")
     parser.add_argument("--signature", metavar="DEF", help="its signature, such as `def f(x: int) -> str`")
     parser.add_argument("--explain", action="store_true", help="say what each place in the ranking is due to")
+
+
+def _find(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="filter, QuerySet.filter or QuerySet/filter")
+    parser.add_argument("--kind", choices=("class", "function", "method", "variable"), help="only these")
+    parser.add_argument("--match", choices=("exact", "substring", "fuzzy"), help="default: exact")
+    parser.add_argument("--limit", type=_count, metavar="N", help="how many symbols (default 20)")
+
+
+def _cache(parser: argparse.ArgumentParser) -> None:
+    _add_commands(parser, "semctx cache", _CACHE_COMMANDS)
+
+
+def _invalidate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", nargs="?", help="default: the whole workspace")
+
+
+def _logs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-n", type=_count, default=20, dest="lines", metavar="N", help="how many lines (default 20)")
+    parser.add_argument("-f", action="store_true", dest="follow", help="go on with what comes")
+
+
+def _nothing(parser: argparse.ArgumentParser) -> None:
+    """It has no arguments of its own."""
+
+
+_COMMANDS: Commands = {
+    "context": ("context", "what in the repository matters for code about to be written", _context),
+    "files": ("files", "which files matter for code about to be written", _files),
+    "find": ("find", "symbols by name, or by the end of their path", _find),
+    "status": ("status", "whether the daemon runs, and what it holds", _nothing),
+    "health": ("health", "whether all is well, and if not, what to do", _nothing),
+    "metrics": ("metrics", "counts and latencies of every operation", _nothing),
+    "start": ("start", "start the daemon, if none runs", _nothing),
+    "stop": ("stop", "have the daemon finish its work and leave", _nothing),
+    "restart": ("restart", "stop, then start", _nothing),
+    "cache": ("", "the daemon's stored answers", _cache),
+    "logs": ("logs", "the log of a daemon that was started by a client", _logs),
+    "version": ("version", "versions of this program and of the daemon, if one runs", _nothing),
+}
+"""Name -> what runs (nothing: it has commands of its own), summary, what adds its arguments."""
+
+_CACHE_COMMANDS: Commands = {
+    "stats": ("cache_stats", "its state, over all workspaces or of --root", _nothing),
+    "clear": ("cache_clear", "drop every answer, of all workspaces or of --root", _nothing),
+    "invalidate": ("cache_invalidate", "drop what depends on a file, or on the workspace", _invalidate),
+}
+
+
+def _add_commands(
+    parser: argparse.ArgumentParser,
+    prog: str,
+    commands: Commands,
+) -> None:
+    parsers = parser.add_subparsers(prog=prog, title="commands", metavar="COMMAND", required=True)
+    for name, (run, summary, add_arguments) in commands.items():
+        description = f"{summary[0].upper()}{summary[1:]}."
+        command = parsers.add_parser(name, help=summary, description=description, formatter_class=_Formatter)
+        add_arguments(command)
+        if run:
+            command.add_argument("--json", action="store_true", help="print the daemon's result as JSON, errors too")
+            command.add_argument("--root", metavar="DIR", help="the workspace")
+            command.add_argument("--no-start", action="store_true", help="never start a daemon")
+            command.set_defaults(run=run, usage_error=command.error)
 
 
 def _count(text: str) -> int:
