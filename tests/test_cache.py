@@ -1,0 +1,237 @@
+"""The cache against a plain model, and its rules one by one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from semctxd.cache import _ENTRY_OVERHEAD_BYTES, Cache, Shelf
+from semctxd.model import Change, Key, What
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def key(name: str, method: str = "m") -> Key:
+    return Key("session", method, name.encode())
+
+
+def cache(ttl_s: float = 10.0, max_entries: int = 100, max_bytes: int = 1_000_000) -> tuple[Cache, Shelf, Clock]:
+    clock = Clock()
+    return Cache(ttl_s=ttl_s, max_entries=max_entries, max_bytes=max_bytes, clock=clock), Shelf(), clock
+
+
+def test_an_entry_lives_as_long_as_its_ttl_and_no_longer() -> None:
+    kept, shelf, clock = cache(ttl_s=10)
+    kept.put(shelf, key("a"), b"1", None)
+    clock.now += 9.999
+    assert kept.get(shelf, key("a")) == b"1"  # a look does not prolong it
+    clock.now += 0.001
+    assert kept.get(shelf, key("a")) is None
+    assert kept.stats([shelf])["size"] == 0
+    assert kept.stats([shelf])["evictions"] == 1
+
+
+def test_storing_again_replaces_the_answer_and_what_it_depends_on() -> None:
+    kept, shelf, clock = cache(ttl_s=10)
+    kept.put(shelf, key("a"), b"old", "/r/a.py")
+    clock.now += 9
+    kept.put(shelf, key("a"), b"newer", "/r/b.py")
+    clock.now += 9
+    assert kept.get(shelf, key("a")) == b"newer"
+    assert kept.invalidate(shelf, [Change("/r/a.py", What.MODIFIED)]) == 0
+    assert kept.invalidate(shelf, [Change("/r/b.py", What.MODIFIED)]) == 1
+    assert kept.stats([shelf])["bytes"] == 0
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    kept, shelf, _ = cache(max_entries=3)
+    for name in "abc":
+        kept.put(shelf, key(name), b"1", None)
+    kept.get(shelf, key("a"))
+    kept.put(shelf, key("d"), b"1", None)
+    assert [name for name in "abcd" if kept.get(shelf, key(name))] == ["a", "c", "d"]
+    assert kept.stats([shelf])["evictions"] == 1
+
+
+def test_the_bound_in_bytes_holds_over_all_workspaces() -> None:
+    size = 100 + 1 + _ENTRY_OVERHEAD_BYTES
+    kept, one, _ = cache(max_bytes=4 * size)
+    two = Shelf()
+    for name in "abcd":
+        kept.put(one, key(name), b"x" * 100, None)
+    assert kept.stats([one])["bytes"] == 4 * size
+    kept.put(two, key("e"), b"x" * 100, None)
+    assert kept.get(one, key("a")) is None
+    assert (one.size, two.size, one.evictions, two.evictions) == (3, 1, 1, 0)
+    assert kept.stats([one, two])["bytes"] == 4 * size
+
+
+def test_an_answer_too_large_is_not_kept_and_pushes_nothing_out() -> None:
+    kept, shelf, _ = cache(max_bytes=4000)
+    kept.put(shelf, key("small"), b"1", None)
+    kept.put(shelf, key("large"), b"old", None)
+    kept.put(shelf, key("large"), b"x" * 1000, None)
+    assert kept.get(shelf, key("small")) == b"1"
+    assert kept.get(shelf, key("large")) is None  # the smaller one before it does not come back
+
+
+def filled() -> tuple[Cache, Shelf]:
+    kept, shelf, _ = cache()
+    kept.put(shelf, key("own"), b"1", "/r/a.py")
+    kept.put(shelf, key("other"), b"1", "/r/b.py")
+    kept.put(shelf, key("any"), b"1", None)
+    return kept, shelf
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (Change("/r/a.py", What.MODIFIED), {"other"}),
+        (Change("/r/new.py", What.APPEARED), {"own", "other"}),
+        (Change("/r/sub", What.APPEARED, is_folder=True), set()),
+        (Change("/r/sub", What.GONE, is_folder=True), set()),
+        (Change("", What.EVERYTHING), set()),
+    ],
+)
+def test_what_a_change_drops(change: Change, left: set[str]) -> None:
+    kept, shelf = filled()
+    elsewhere = Shelf()
+    kept.put(elsewhere, Key("another session", "m", b"any"), b"1", None)
+    assert kept.invalidate(shelf, [change]) == 3 - len(left)
+    assert {name for name in ("own", "other", "any") if kept.get(shelf, key(name))} == left
+    assert shelf.invalidations == 3 - len(left)
+    assert elsewhere.size == 1
+
+
+def test_clearing_one_workspace_leaves_the_others() -> None:
+    kept, shelf = filled()
+    elsewhere = Shelf()
+    kept.put(elsewhere, Key("another session", "m", b"a"), b"1", None)
+    assert kept.clear(shelf) == 3
+    assert (shelf.size, shelf.bytes, shelf.invalidations, elsewhere.size) == (0, 0, 3, 1)
+
+
+def test_statistics() -> None:
+    kept, shelf, _ = cache(ttl_s=10, max_entries=7, max_bytes=9999)
+    assert kept.stats([])["hit_rate"] == 0.0
+    kept.missed(shelf, key("a", "hover"))
+    kept.put(shelf, key("a", "hover"), b"12", None)
+    for _ in range(3):
+        kept.get(shelf, key("a", "hover"))
+    other = Shelf()
+    kept.missed(other, key("b", "definition"))
+    kept.missed(other, key("b", "hover"))
+    assert kept.get(other, key("b", "hover")) is None  # no miss by itself: who asks anew says so
+    assert kept.stats([shelf, other]) == {
+        "size": 1,
+        "max_size": 7,
+        "bytes": 2 + 1 + _ENTRY_OVERHEAD_BYTES,
+        "max_bytes": 9999,
+        "hits": 3,
+        "misses": 3,
+        "hit_rate": 0.5,
+        "evictions": 0,
+        "invalidations": 0,
+        "ttl_s": 10,
+        "by_method": {"definition": {"hits": 0, "misses": 1}, "hover": {"hits": 3, "misses": 2}},
+    }
+    assert kept.stats([shelf])["hit_rate"] == 0.75
+
+
+class Modelled(NamedTuple):
+    shelf: int
+    raw: bytes
+    file: str | None
+    expires: float
+
+
+names = st.sampled_from("abcdefgh")
+shelves = st.integers(0, 1)
+files = st.sampled_from(["/r/a.py", "/r/b.py", "/r/c.py", None])
+
+
+class CacheMachine(RuleBasedStateMachine):
+    """A dictionary in order of use, searched in full for everything, is the model."""
+
+    MAX_ENTRIES, MAX_BYTES, TTL_S = 5, 3000, 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.cache = Cache(ttl_s=self.TTL_S, max_entries=self.MAX_ENTRIES, max_bytes=self.MAX_BYTES, clock=self.clock)
+        self.shelves = [Shelf(), Shelf()]
+        self.model: dict[Key, Modelled] = {}
+
+    def key(self, name: str, shelf: int) -> Key:
+        return Key(f"session {shelf}", "m", name.encode())
+
+    def size(self, key: Key) -> int:
+        return len(self.model[key].raw) + len(key.params) + _ENTRY_OVERHEAD_BYTES
+
+    @rule(name=names, shelf=shelves, length=st.integers(0, 500), file=files)
+    def put(self, name: str, shelf: int, length: int, file: str | None) -> None:
+        key, raw = self.key(name, shelf), b"x" * length
+        self.cache.put(self.shelves[shelf], key, raw, file)
+        self.model.pop(key, None)
+        self.model[key] = Modelled(shelf, raw, file, self.clock.now + self.TTL_S)
+        if self.size(key) * 4 > self.MAX_BYTES:
+            del self.model[key]
+        while len(self.model) > self.MAX_ENTRIES or sum(map(self.size, self.model)) > self.MAX_BYTES:
+            del self.model[next(iter(self.model))]
+
+    @rule(name=names, shelf=shelves)
+    def get(self, name: str, shelf: int) -> None:
+        key = self.key(name, shelf)
+        found = self.model.pop(key, None)
+        if found and found.expires > self.clock.now:
+            self.model[key] = found
+        else:
+            found = None
+        assert self.cache.get(self.shelves[shelf], key) == (found.raw if found else None)
+
+    @rule(seconds=st.sampled_from([0.5, 4.0, 11.0]))
+    def wait(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    @rule(shelf=shelves, file=st.sampled_from(["/r/a.py", "/r/b.py", "/r/never.py"]), what=st.sampled_from(What))
+    def change(self, shelf: int, file: str, what: What) -> None:
+        gone = {
+            key
+            for key, one in self.model.items()
+            if one.shelf == shelf and (one.file in (None, file) or what is What.EVERYTHING)
+        }
+        assert self.cache.invalidate(self.shelves[shelf], [Change(file, what)]) == len(gone)
+        for key in gone:
+            del self.model[key]
+
+    @rule(shelf=shelves)
+    def clear(self, shelf: int) -> None:
+        gone = [key for key, one in self.model.items() if one.shelf == shelf]
+        assert self.cache.clear(self.shelves[shelf]) == len(gone)
+        for key in gone:
+            del self.model[key]
+
+    @invariant()
+    def sums_agree(self) -> None:
+        for number, shelf in enumerate(self.shelves):
+            own = [key for key, one in self.model.items() if one.shelf == number]
+            assert (shelf.size, shelf.bytes) == (len(own), sum(map(self.size, own)))
+            assert shelf.of_any == {key for key in own if self.model[key].file is None}
+            assert {file: set(keys) for file, keys in shelf.of_file.items()} == {
+                file: {key for key in own if self.model[key].file == file}
+                for file in {self.model[key].file for key in own} - {None}
+            }
+
+
+TestCacheMachine = CacheMachine.TestCase
+TestCacheMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
