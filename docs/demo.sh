@@ -6,7 +6,7 @@ set -eu
 folder=$(mktemp -d) # a daemon of its own; the path of a socket has to be short
 export SEMCTX_SOCKET="$folder/run/semctxd-v1.sock" SEMCTX_LOG="$folder/semctxd.log" SEMCTX_CONFIG="$folder/config.toml"
 trap '"$BIN/semctx" stop >/dev/null 2>&1 || true; rm -rf "$folder"' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 
 ask() {
   printf '\n$ semctx context'

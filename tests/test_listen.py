@@ -17,6 +17,7 @@ import pytest
 
 from semctxd.errors import AlreadyRunning, SocketRefused
 from semctxd.rpc.listen import Listener, acquire, peer_uid
+from tests.conftest import eventually
 
 
 @pytest.fixture
@@ -261,8 +262,7 @@ def test_an_activated_daemon_waits_until_its_predecessor_left(folder: Path) -> N
     (folder / "s").unlink()
     with listening(folder / "s") as sock, handed(sock) as daemon:
         holder = folder / "s.lock"
-        while not waits_with(daemon.pid, holder):
-            os.sched_yield()
+        eventually(lambda: waits_with(daemon.pid, holder), "the daemon waits for the lock")
         assert holder.read_text() == str(os.getpid())
         predecessor.close()
         assert daemon.stdout is not None
