@@ -6,7 +6,8 @@ import os
 from hashlib import blake2b
 from collections.abc import Iterator, Sequence
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 
 import msgspec
 
@@ -72,17 +73,21 @@ def records(root: bytes, files: Sequence[tuple[bytes, Stat]]) -> Iterator[Read]:
         return
     ordered = [path for path, stat in sorted(files, key=lambda file: (-file[1][2], file[0]))]
     context = get_context("fork")
-    pipes = []
+    pipes: dict[Connection, BaseProcess] = {}
     for number in range(workers):
         ours, theirs = context.Pipe(duplex=False)
         process = context.Process(target=send, args=(theirs, root, ordered[number::workers]))
         process.start()
         theirs.close()
-        pipes.append((process, ours))
-    for process, pipe in pipes:
-        while data := pipe.recv_bytes():
-            yield from _DECODER.decode(data)
-        process.join()
+        pipes[ours] = process
+    while pipes:
+        for pipe in wait(list(pipes)):
+            assert isinstance(pipe, Connection)
+            if data := pipe.recv_bytes():
+                yield from _DECODER.decode(data)
+            else:
+                pipe.close()
+                pipes.pop(pipe).join()
 
 
 def send(pipe: Connection, root: bytes, paths: Sequence[bytes]) -> None:

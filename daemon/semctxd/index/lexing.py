@@ -14,25 +14,26 @@ from semctxd.ranking.records import Body
 _KEYWORDS = frozenset([*kwlist, "self", "cls", "super()", "print", "match", "case"])
 
 _NAME = r"[^\W\d]\w*"
-_CHAIN = rf"{_NAME}(?:\(\))?(?:\.{_NAME}(?:\(\))?)*"
+CHAIN = rf"{_NAME}(?:\(\))?(?:\.{_NAME}(?:\(\))?)*"
 _STRING = r'''"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|\'\'\'[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*\'\'\'|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*\''''
 _TOKENS = re.compile(
-    rf"#[^\n]*|(?:[fF][rR]?|[rR][fF])({_STRING})|[rRbBuU]{{0,2}}(?:{_STRING})|(?>(\.?{_CHAIN}))(?!\s*=(?!=))", re.S
+    rf"#[^\n]*|(?:[fF][rR]?|[rR][fF])({_STRING})|[rRbBuU]{{0,2}}(?:{_STRING})|(?>(\.?{CHAIN}))(?!\s*=(?!=))", re.S
 )
-_REPLACED = re.compile(rf"\{{\s*({_CHAIN})")
+_REPLACED = re.compile(rf"\{{\s*({CHAIN})")
 _STATEMENTS = re.compile(
     rf"""^[ \t]*(?:
-      self\.({_NAME})[ \t]*(?::[ \t]*([^=\n]+?)[ \t]*)?(?:=(?!=)\s*(?:await\s+)?(?>({_CHAIN}|))(\()?|$)
-    | ({_NAME}(?:\s*,\s*{_NAME})*)(?:[ \t]*:[ \t]*([^=\n]+?))?[ \t]+=(?!=)\s*(?:await\s+)?(?>({_CHAIN}|))(\()?
-    | (?:async\s+)?for\s+({_NAME}(?:\s*,\s*{_NAME})*)\s+in\s+(?>({_CHAIN}|))(\()?
-    | (?:async\s+)?with\s+(?>({_CHAIN}))(\()?[^\n]*?\s+as\s+({_NAME})
-    | return\s+(?:await\s+)?(?>({_CHAIN}))(\()?
+      self\.({_NAME})[ \t]*(?::[ \t]*([^=\n]+?)[ \t]*)?(?:=(?!=)\s*(?:await\s+)?(?>({CHAIN}|))(\()?|$)
+    | ({_NAME}(?:\s*,\s*{_NAME})*)(?:[ \t]*:[ \t]*([^=\n]+?))?[ \t]+=(?!=)\s*(?:await\s+)?(?>({CHAIN}|))(\()?
+    | (?:async\s+)?for\s+({_NAME}(?:\s*,\s*{_NAME})*)\s+in\s+(?>({CHAIN}|))(\()?
+    | (?:async\s+)?with\s+(?>({CHAIN}))(\()?[^\n]*?\s+as\s+({_NAME})
+    | return\s+(?:await\s+)?(?>({CHAIN}))(\()?
     | except\s[^\n]*?\s+as\s+({_NAME})
     )""",
     re.M | re.X,
 )
 
 _IDENTIFIERS = re.compile(_NAME)
+_OTHERS = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")}
 
 
 def body(text: str) -> Body:
@@ -74,4 +75,6 @@ def _called(chain: str, call: str) -> str:
 
 def identifiers(text: str) -> str:
     """Every identifier in a text, each once, joined by spaces."""
+    if text.isascii():  # a quarter of the time of the regular expression
+        return " ".join([word for word in dict.fromkeys(text.translate(_OTHERS).split()) if not word[0].isdigit()])
     return " ".join(dict.fromkeys(_IDENTIFIERS.findall(text)))

@@ -6,16 +6,16 @@ Plain functions from a file to (key, value, count, line) marks; conventions.py a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 
-from semctxd.ranking.records import FileRecord, Import, Mark, Record
+from semctxd.ranking.records import Import, Mark, Record, Style
 
 Seen = tuple[str, int]
 """A value and the line where it was seen."""
 
 _RAISES = re.compile(r"^[ \t]*raise\s+(?:\w+\.)*([^\W\d]\w*)", re.M)
 _SPELLINGS = {
-    "string formatting": {"f-strings": ('f"', "f'"), "str.format": (".format(",), "percent": ('" % ', "' % ")},
+    "string formatting": {"f-strings": ('f"', "f'"), "str.format": (".format(",)},
     "quotes": {"double": ('"',), "single": ("'",)},
 }
 _DATA_CLASSES = {
@@ -26,99 +26,67 @@ _DATA_CLASSES = {
 
 def marks(symbols: list[Record], imports: list[Import], path: str, text: str) -> list[Mark]:
     """All marks of a file."""
-    found: list[Mark] = []
-    for key, see in _SYMBOL_RULES.items():
-        found.extend(_count(key, see(symbols)))
-    found.extend(_count("data classes", _data_classes(symbols)))
-    found.extend(_count("project imports", _import_style(imports, path)))
-    found.extend(_count("paths", _path_handling(imports)))
-    if "test" in path:
-        found.extend(_count("tests", _tests(symbols)))
-    found.extend(_count("errors raised", _raised(text)))
+    counts: dict[tuple[str, str], tuple[int, int]] = {}
+    for symbol in symbols:
+        for seen in _of_symbol(symbol):
+            count, first = counts.get(seen, (0, symbol.line))
+            counts[seen] = count + 1, first
+    for key, found in (
+        ("project imports", _import_style(imports, path)),
+        ("paths", _path_handling(imports)),
+        ("tests", _tests(symbols) if "test" in path else ()),
+        ("errors raised", _raised(text) if "raise " in text else ()),
+    ):
+        for value, line in found:
+            count, first = counts.get((key, value), (0, line))
+            counts[key, value] = count + 1, first
     for key, spellings in _SPELLINGS.items():
         for value, variants in spellings.items():
             if count := sum(map(text.count, variants)):
                 first = min(at for at in map(text.find, variants) if at >= 0)
-                found.append((key, value, count, text.count("\n", 0, first) + 1))
-    return found
+                counts[key, value] = count, text.count("\n", 0, first) + 1
+    return [(key, value, count, first) for (key, value), (count, first) in counts.items()]
 
 
-def _count(key: str, seen: Iterable[Seen]) -> Iterator[Mark]:
-    counts: dict[str, tuple[int, int]] = {}
-    for value, line in seen:
-        count, first = counts.get(value, (0, line))
-        counts[value] = count + 1, first
-    for value, (count, first) in counts.items():
-        yield key, value, count, first
+def docstring_style(raw: str) -> Style:
+    """How a docstring is laid out."""
+    if ":param " in raw or ":return" in raw or ":rtype" in raw or ":raises " in raw:
+        return "sphinx"
+    if "----" in raw and ("Parameters\n" in raw or "Returns\n" in raw):
+        return "numpy"
+    if "Args:\n" in raw or "Returns:\n" in raw or "Raises:\n" in raw or "Yields:\n" in raw:
+        return "google"
+    return "plain"
 
 
-def _function_names(symbols: list[Record]) -> Iterator[Seen]:
-    for symbol in symbols:
-        bare = symbol.name.strip("_")
-        if symbol.is_callable and bare:
-            yield ("snake_case" if bare.islower() else "camelCase"), symbol.line
+def _of_symbol(symbol: Record) -> Iterator[tuple[str, str]]:
+    """(key, value) of what one definition shows."""
+    bare = symbol.name.strip("_")
+    if symbol.kind == "variable":
+        if symbol.value.endswith(("getLogger()", "get_logger()")):
+            yield "logging", symbol.signature
+        if not symbol.owner and bare == symbol.name:
+            yield "constants", "UPPER_CASE" if bare.isupper() else "lower_case"
+        return
+    if bare == symbol.name:
+        yield "docstrings", "documented" if symbol.style else "not documented"
+    if symbol.style:
+        yield "docstring style", symbol.style
+    if symbol.kind == "class":
+        yield "class names", "PascalCase" if bare[:1].isupper() and "_" not in bare else "other"
+        if kind := _data_class(symbol):
+            yield "data classes", kind
+        return
+    if bare:
+        yield "function names", "snake_case" if bare.islower() else "camelCase"
+    hinted = symbol.returns or ":" in symbol.signature
+    yield "type hints", "annotated" if hinted else "not annotated"
+    yield "functions", "async" if symbol.signature.startswith("async") else "sync"
 
 
-def _class_names(symbols: list[Record]) -> Iterator[Seen]:
-    for symbol in symbols:
-        if symbol.kind == "class":
-            bare = symbol.name.lstrip("_")
-            yield ("PascalCase" if bare[:1].isupper() and "_" not in bare else "other"), symbol.line
-
-
-def _constants(symbols: list[Record]) -> Iterator[Seen]:
-    for symbol in symbols:
-        if symbol.kind == "variable" and not symbol.owner and not symbol.name.startswith("__"):
-            yield ("UPPER_CASE" if symbol.name.isupper() else "lower_case"), symbol.line
-
-
-def _type_hints(symbols: list[Record]) -> Iterator[Seen]:
-    for symbol in symbols:
-        if symbol.is_callable:
-            hinted = symbol.returns or any(annotation for _, annotation in symbol.params)
-            yield ("annotated" if hinted else "not annotated"), symbol.line
-
-
-def _docstrings(symbols: list[Record]) -> Iterator[Seen]:
-    for symbol in symbols:
-        if symbol.kind != "variable" and not symbol.name.startswith("_"):
-            yield ("documented" if symbol.doc else "not documented"), symbol.line
-
-
-def _docstring_style(symbols: list[Record]) -> Iterator[Seen]:
-    return ((symbol.style, symbol.line) for symbol in symbols if symbol.style)
-
-
-def _async(symbols: list[Record]) -> Iterator[Seen]:
-    for symbol in symbols:
-        if symbol.is_callable:
-            yield ("async" if symbol.signature.startswith("async") else "sync"), symbol.line
-
-
-def _logging(symbols: list[Record]) -> Iterator[Seen]:
-    for symbol in symbols:
-        if symbol.kind == "variable" and symbol.value.endswith(("getLogger()", "get_logger()")):
-            yield symbol.signature, symbol.line
-
-
-_SYMBOL_RULES: dict[str, Callable[[list[Record]], Iterable[Seen]]] = {
-    "function names": _function_names,
-    "class names": _class_names,
-    "constants": _constants,
-    "type hints": _type_hints,
-    "docstrings": _docstrings,
-    "docstring style": _docstring_style,
-    "functions": _async,
-    "logging": _logging,
-}
-
-
-def _data_classes(symbols: list[Record]) -> Iterator[Seen]:
-    for symbol in symbols:
-        if symbol.kind == "class":
-            named = (chain.replace("()", "").rpartition(".")[2] for chain in (*symbol.decorators, *symbol.bases))
-            if value := next((_DATA_CLASSES[name] for name in named if name in _DATA_CLASSES), ""):
-                yield value, symbol.line
+def _data_class(symbol: Record) -> str:
+    chains = f"{symbol.decorators} {symbol.bases}".replace("()", "").split()
+    return next((_DATA_CLASSES[name] for chain in chains if (name := chain.rpartition(".")[2]) in _DATA_CLASSES), "")
 
 
 def _import_style(imports: list[Import], path: str) -> Iterator[Seen]:
@@ -146,7 +114,7 @@ def _tests(symbols: list[Record]) -> Iterator[Seen]:
 
 def _raised(text: str) -> Iterator[Seen]:
     line, at = 1, 0
-    for match in _RAISES.finditer(text) if "raise " in text else ():
+    for match in _RAISES.finditer(text):
         line += text.count("\n", at, match.start(1))
         at = match.start(1)
         yield match[1], line

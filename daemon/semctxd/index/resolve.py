@@ -129,7 +129,7 @@ class Resolver:
             self._mros[cls] = known = [cls]  # an inheritance cycle ends here
             symbol = self.store.symbols[cls]
             found = dict.fromkeys([cls])
-            for base in symbol.bases:
+            for base in symbol.bases.split():
                 value = self.static(base, symbol.path)
                 if value and value.kind == "symbol" and self._is_class(value.of):
                     found.update(dict.fromkeys(self.mro(int(value.of))))
@@ -285,7 +285,7 @@ class Resolver:
         if name in body.locals:
             fact = body.locals[name]
             return [] if fact.split(".")[0].removesuffix("()") == name else self._fact(fact, function, depth + 1)
-        for parameter, annotation in symbol.params:
+        for parameter, annotation in symbol.parameters if name in symbol.params.split() else ():
             if parameter == name:
                 return [Value("instance", cls) for cls in self.classes_in(annotation, symbol.path)]
         if symbol.body_imports and function != self.hidden:
@@ -322,7 +322,7 @@ class Resolver:
         result = [Value("symbol", id)]
         if symbol.kind == "variable":
             result += self.attribute(cls, name, depth + 1)
-        elif any("property" in decorator for decorator in symbol.decorators):
+        elif "property" in symbol.decorators:
             result += self.returns(id, depth + 1)
         return result
 

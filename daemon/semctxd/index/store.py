@@ -132,7 +132,7 @@ class Store:
             symbol.weights = b""  # they are in the postings now
             self.by_name.add((symbol.name,), id)
             if symbol.params:
-                self.by_parameter.add({name for name, _ in symbol.params}, id)
+                self.by_parameter.add(set(symbol.params.split()), id)
         self.generation += 1
 
     def drop(self, path: str) -> bool:
@@ -149,7 +149,7 @@ class Store:
         parameters: set[str] = set()
         for symbol in record.symbols:
             terms.update(symbol.terms.split())
-            parameters.update(name for name, _ in symbol.params)
+            parameters.update(symbol.params.split())
             del self.symbols[symbol.id]
             self._bodies.pop(symbol.id, None)
         self.postings.remove(terms, first, last)

@@ -95,13 +95,13 @@ class _Own:
         popularity = math.log1p(max(0, len(mentions) - 1))
         positions = [self.intent[token] for token in tokens if token in self.intent]
         owner_id = self.corpus.owner(symbol.id)
-        params = sum(name not in ("self", "cls") for name, _ in symbol.params)
+        params = sum(name not in ("self", "cls") for name in symbol.params.split())
         neighbours = self.signals.of("neighbours").get(symbol.id, 0.0)
         return [
             float(symbol.kind == "class"), float(symbol.kind == "function"), float(symbol.kind == "method"), float(symbol.kind == "variable"),
             float(private), float(private and elsewhere), float(symbol.name.startswith("__")), float(symbol.name.isupper()),
             float(is_test(symbol.path)), float(bool(symbol.doc)), math.log1p(symbol.end - symbol.line), float(params),
-            float(any("property" in decorator for decorator in symbol.decorators)),
+            float("property" in symbol.decorators),
             len(said) / (len(tokens) or 1), sum(map(self.weigh, said)) / total,
             sum(self.weigh(token) for token in distinct if token in self.intent) / self.intent_idf,
             sum(self.weigh(token) for token in tokens if token in self.name) / total,

@@ -11,6 +11,9 @@ from typing import Literal
 
 import msgspec
 
+from semctxd.ranking.signature import parameters
+Style = Literal["", "google", "numpy", "sphinx", "plain"]
+
 Mark = tuple[str, str, int, int]
 """A convention that a file shows: key, value, how often, 1-based line of the first."""
 
@@ -48,14 +51,14 @@ class Record(msgspec.Struct, array_like=True, gc=False, eq=False):
     end: int  # 1-based, last line
     signature: str
     doc: str  # first paragraph
-    style: str  # of the docstring: google, numpy, sphinx, plain; "" without one
-    decorators: list[str]  # chains
-    bases: list[str]  # chains, of a class
-    params: list[tuple[str, str]]  # (name, annotation or "")
+    style: Style  # of the docstring; "" without one
+    decorators: str  # chains, separated by spaces
+    bases: str  # chains, of a class
+    params: str  # names of the parameters, separated by spaces
     returns: str  # annotation of what a function returns or a variable is
     value: str  # chain of a variable's value
     body: str | None  # text of a function's body; None for what is no function
-    body_imports: list[Import]  # import statements in a function's body
+    body_imports: list[Import] | None  # import statements in a function's body
     terms: str  # its sub-tokens for text search, separated by spaces
     weights: bytes  # their BM25 weights, float32 in the order of `terms`
     id: int = 0
@@ -65,6 +68,11 @@ class Record(msgspec.Struct, array_like=True, gc=False, eq=False):
     def owner(self) -> str:
         """The qualname of the class that it stands in, or ""."""
         return self.qualname.rpartition(".")[0]
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """(name, annotation or "") of each parameter."""
+        return parameters(self.signature)
 
     @property
     def is_callable(self) -> bool:

@@ -222,7 +222,7 @@ def _usual_types(corpus: Corpus, parameter: str) -> dict[int, float]:
     ids = corpus.store.by_parameter.get(parameter)
     for id in ids if len(ids) < 200 else ():
         symbol = corpus.store.symbols[id]
-        annotation = next(type_ for name, type_ in symbol.params if name == parameter)
+        annotation = next(type_ for name, type_ in symbol.parameters if name == parameter)
         if annotation and id != corpus.hidden:
             for cls in corpus.classes_in(annotation, symbol.path):
                 counts[cls] = counts.get(cls, 0) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _HEAD = re.compile(r"\b(?:def|class)\s+([^\W\d]\w*)")
+_PLAIN = re.compile(r"[(,]\s*\*{0,2}([^\W\d]\w*)")
 _PARAMETER = re.compile(r"\s*\*{0,2}\s*([^\W\d]\w*)\s*(?::(.*))?", re.S)
 
 
@@ -24,6 +25,14 @@ def parameters(signature: str) -> list[tuple[str, str]]:
         if match := _PARAMETER.match(without_default(part)):
             found.append((match[1], (match[2] or "").strip()))
     return found
+
+
+def parameter_names(signature: str) -> list[str]:
+    """The names of the parameters alone; cheaper than `parameters`."""
+    listed = signature.partition("(")[2].partition("->")[0]
+    if any(mark in listed for mark in "[{'\"") or listed.count("(") or listed.count(")") > 1:
+        return [name for name, _ in parameters(signature)]
+    return _PLAIN.findall("(" + listed)
 
 
 def returned(signature: str) -> str:
