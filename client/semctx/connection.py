@@ -140,7 +140,7 @@ class Connection:
     stop = _method(calls.stop)
 
     def wait_closed(self, timeout: float) -> bool:
-        """Whether the daemon ends the connection within `timeout` seconds, as it does last when it leaves."""
+        """Whether the daemon ends the connection within `timeout` seconds, as it does when its work is done."""
         if self._socket is None:
             return True
         deadline = time.monotonic() + timeout

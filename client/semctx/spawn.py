@@ -15,7 +15,7 @@ import time
 from semctx.errors import SemctxError
 
 _RETRY_S = 0.01
-_PATIENCE_S = 1.0  # how long a daemon that says it listens may refuse before another one is tried
+_PATIENCE_S = 0.2  # how long a daemon that is said to listen may refuse before another one is tried
 
 
 def may_start(start: bool) -> bool:

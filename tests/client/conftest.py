@@ -5,7 +5,8 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
-from peer import Peer
+
+from tests.client.peer import Peer
 
 
 @pytest.fixture

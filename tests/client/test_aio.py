@@ -8,10 +8,10 @@ from typing import Any
 
 import anyio
 import pytest
-from peer import HELLO, Peer, Talk, answering, error, reply
 
 import semctx.aio
 from semctx import SemctxError
+from tests.client.peer import HELLO, Peer, Talk, answering, error, reply
 
 pytestmark = pytest.mark.anyio
 

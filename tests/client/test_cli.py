@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peer import HELLO, Peer, Talk, answering, error
 
 import semctx
 from semctx.cli import main
+from tests.client.peer import HELLO, Peer, Talk, answering, error
 
 META = {"elapsed_ms": 1.25, "cached": True}
 SYMBOL = {

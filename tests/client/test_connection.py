@@ -9,12 +9,12 @@ import threading
 from typing import Any
 
 import pytest
-from peer import HELLO, Peer, Talk, answering, error, reply
 
 import semctx
 from semctx import SemctxError, calls
 from semctx.framing import MAX_FRAME_BYTES
 from semctx.protocol import METHODS
+from tests.client.peer import HELLO, Peer, Talk, answering, error, reply
 
 
 def test_a_request_has_its_result(peer: Peer) -> None:

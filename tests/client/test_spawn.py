@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import semctx
-from semctx import SemctxError, spawn
+from semctx import SemctxError
 from semctx.spawn import dial, may_start, open_socket
 
 LISTENS = """
@@ -85,9 +85,8 @@ def test_a_start_that_takes_too_long(program: Path) -> None:
         start(0.5)
 
 
-def test_a_daemon_that_was_leaving_is_followed_by_a_new_one(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_that_was_leaving_is_followed_by_a_new_one(program: Path) -> None:
     """The first try finds one that "already runs", but listens no more."""
-    monkeypatch.setattr(spawn, "_PATIENCE_S", 0.05)
     marker = "os.environ['SEMCTX_SOCKET'] + '.tried'"
     program.write_text(
         f"import os, sys\nif not os.path.exists({marker}):\n    open({marker}, 'w').close()\n    sys.exit(0)\n"
