@@ -22,12 +22,15 @@ from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
 from semctxd.metrics import Metrics
 from semctxd.notify import notify, watchdog_interval
 from semctxd.rpc.listen import Listener
+from semctxd.rpc.queries import Route
+from semctxd.rpc.question import QUERIES
 from semctxd.rpc.server import Connection
 from semctxd.watch.eager import EagerGate, follow
 from semctxd.watch.gate import Gate, InotifyGate
 from semctxd.workspace import Environment, Workspace
 
 _HOUSEKEEPING_S = 1.0
+_MAX_ENVIRONMENTS = 64
 _log = logs.get("app")
 
 
@@ -45,6 +48,7 @@ class App:
         )
         self.connections: set[Connection] = set()
         self.workspaces: dict[str, Workspace] = {}  # by canonical root
+        self._routes: dict[Environment, dict[str, dict[bytes, Route]]] = {}
         self.stopping = anyio.Event()
         self.draining = False
         self._running = 0
@@ -82,11 +86,11 @@ class App:
             self._rest = anyio.Event()
             await self._rest.wait()
 
-    def hit(self, method: str, seconds: float) -> None:
-        """Count an answer from memory."""
-        self.metrics.hit(method, seconds)
-        if self.config.log.hits:
-            _log.info("hit", method=method, ms=round(seconds * 1e3, 3))
+    def routes_of(self, env: Environment) -> dict[str, dict[bytes, Route]]:
+        """Method -> raw parameters -> route, shared by all clients of an environment."""
+        if len(self._routes) > _MAX_ENVIRONMENTS:
+            self._routes.clear()  # connections keep theirs
+        return self._routes.setdefault(env, {method: {} for method in QUERIES})
 
     def publish(self, topic: str, payload: dict[str, Any]) -> None:
         """Notify who subscribed."""
@@ -155,7 +159,7 @@ class App:
             if not listener.is_ours():
                 _log.warning("socket_taken_over", path=listener.path)
                 self.stopping.set()
-            idle_since = time.monotonic() - self.config.daemon.idle_session_s
+            idle_since = time.perf_counter() - self.config.daemon.idle_session_s
             for workspace in list(self.workspaces.values()):
                 if workspace.used_at < idle_since:
                     await self.close(workspace)
@@ -165,6 +169,8 @@ class App:
     async def drain(self) -> None:
         """Take no new work, let what runs finish within its time, tell the rest to retry, end every child."""
         self.draining = True
+        for workspace in self.workspaces.values():
+            workspace.reroute()
         with anyio.move_on_after(self.config.daemon.drain_s):
             await self._rested()
         for connection in self.connections:

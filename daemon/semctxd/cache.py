@@ -1,6 +1,6 @@
 """Answers in memory: raw JSON bytes, least recently used out first, invalidated by changes.
 
-Bounded in entries and in bytes over all workspaces; an entry lives at most `ttl_s` on a monotonic clock.
+Bounded in entries and in bytes over all workspaces; an entry lives at most `ttl_s` on the caller's monotonic clock.
 An entry depends either on its own file or on any source file of its workspace; a change of a folder, or of
 everything, clears the workspace. Who stores guarantees that the answer belongs to the present epoch: the cache
 knows nothing of epochs, clocks of files or watchers.
@@ -8,9 +8,8 @@ knows nothing of epochs, clocks of files or watchers.
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from semctxd.model import Change, Key, What
@@ -32,7 +31,7 @@ class Shelf:
     def __init__(self) -> None:
         self.of_file: dict[str, set[Key]] = {}
         self.of_any: set[Key] = set()
-        self.lookups: dict[str, list[int]] = {}  # method -> [hits, misses]
+        self.lookups: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])  # method -> [hits, misses]
         self.evictions = 0
         self.invalidations = 0
         self.size = 0
@@ -48,40 +47,38 @@ class Cache:
         ttl_s: float,
         max_entries: int,
         max_bytes: int,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ttl_s = ttl_s
         self.max_entries = max_entries
         self.max_bytes = max_bytes
-        self._clock = clock
         self._entries: OrderedDict[Key, tuple[Entry, Shelf]] = OrderedDict()
         self._bytes = 0
 
-    def get(self, shelf: Shelf, key: Key) -> bytes | None:
+    def get(self, shelf: Shelf, key: Key, now: float) -> bytes | None:
         """The answer, counted as a hit under the key's method; or None."""
         found = self._entries.get(key)
         if found is None:
             return None
-        if found[0].expires <= self._clock():
+        if found[0].expires <= now:
             self._drop(key)
             shelf.evictions += 1
             return None
         self._entries.move_to_end(key)
-        shelf.lookups.setdefault(key.method, [0, 0])[0] += 1
+        shelf.lookups[key.method][0] += 1
         return found[0].raw
 
     def missed(self, shelf: Shelf, key: Key) -> None:
         """Count a question that could not be answered from memory."""
-        shelf.lookups.setdefault(key.method, [0, 0])[1] += 1
+        shelf.lookups[key.method][1] += 1
 
-    def put(self, shelf: Shelf, key: Key, raw: bytes, file: str | None) -> None:
+    def put(self, shelf: Shelf, key: Key, raw: bytes, file: str | None, now: float) -> None:
         """Store an answer that depends on `file`, or on any. One larger than a quarter of the cache is not kept."""
         if key in self._entries:
             self._drop(key)
         size = _size(key, raw)
         if size * 4 > self.max_bytes:
             return
-        self._entries[key] = (Entry(raw, file, self._clock() + self.ttl_s), shelf)
+        self._entries[key] = (Entry(raw, file, now + self.ttl_s), shelf)
         self._bytes += size
         shelf.bytes += size
         shelf.size += 1

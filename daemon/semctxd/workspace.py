@@ -102,13 +102,14 @@ class Workspace:
     def __init__(self, root: str, *, gate: Gate, cache: Cache, config: Config, spawn: Spawn, publish: Publish) -> None:
         self.root = root
         self.epoch = 0
+        self.generation = 0  # raised when who answers a question may be another
         self.closed = False
         self.shelf = Shelf()
         self.witness = {"reports": 0, "missed": 0}
         self.counts = {"joined": 0, "stored": 0, "not_stored": 0, "asked_again": 0, "changes": 0, "not_yet_fresh": 0}
         self.config = config
         self.spawn = spawn
-        self.used_at = time.monotonic()
+        self.used_at = time.perf_counter()
         self._gate = gate
         self._cache = cache
         self._publish = publish
@@ -119,6 +120,7 @@ class Workspace:
         self._seen: tuple[set[str], set[str]] = (set(), set())  # paths changed lately, and before: for the witness
         self._seen_since = 0.0
         self.trees = gate.open(root, self.apply)
+        self.standing = frozenset() if gate.proves else frozenset({"unproven"})  # of `degraded`, what never passes
         self.indexer = IndexerSession(
             root=root, env=os.environ, deadline_s=config.daemon.deadline_s, spawn=spawn, changed=self._changed
         )
@@ -132,6 +134,7 @@ class Workspace:
     async def close(self) -> None:
         """End the sessions and the watch."""
         self.closed = True
+        self.reroute()
         await asyncio.gather(*(session.stop() for session in self.sessions))
         self._gate.close(self.trees)
 
@@ -156,10 +159,15 @@ class Workspace:
         """The indexer and every language server."""
         return [self.indexer, *self._sessions.values()]
 
+    def reroute(self) -> None:
+        """Who answers a question may be another from now on."""
+        self.generation += 1
+        self._chosen.clear()
+
     @property
     def degraded(self) -> frozenset[str]:
         """Why an answer may not reflect everything; empty if it does."""
-        return frozenset(self.trees.degraded if self._gate.proves else {*self.trees.degraded, "unproven"})
+        return self.standing | self.trees.degraded
 
     # -- changes
 
@@ -168,6 +176,8 @@ class Workspace:
 
         Raises NotYetFresh past the gate's deadline, RootNotFound where the root went away.
         """
+        if self._gate.is_settled(self.trees):
+            return
         if not self._gate.drain(self.trees, time.monotonic() + self.config.daemon.gate_deadline_s):
             self.counts["not_yet_fresh"] += 1
             raise NotYetFresh
@@ -182,7 +192,7 @@ class Workspace:
         for session in self.sessions:
             session.notice(changes)
         if any(change.is_folder or change.path.endswith("/pyvenv.cfg") for change in changes):
-            self._chosen.clear()  # the workspace may have another interpreter now
+            self.reroute()  # the workspace may have another interpreter now
         self._remember(changes)
         self._publish("changes", {"root": self.root, "epoch": self.epoch, "count": len(changes)})
 
@@ -244,15 +254,15 @@ class Workspace:
 
     # -- answers
 
-    def lookup(self, key: Key) -> bytes | None:
-        """After the gate: the stored answer, if it still holds."""
-        self.used_at = time.monotonic()
-        return None if self.trees.degraded else self._cache.get(self.shelf, key)
+    def lookup(self, key: Key, now: float) -> bytes | None:
+        """After the gate: the stored answer, if it still holds; `now` is on `time.perf_counter()`'s clock."""
+        self.used_at = now
+        return None if self.trees.degraded else self._cache.get(self.shelf, key, now)
 
     def ask(self, work: Work) -> asyncio.Future[Answer]:
         """After the gate: from memory, or join the flight of this epoch, or start one. The future never raises."""
         waiter: asyncio.Future[Answer] = self._loop.create_future()
-        if (raw := self.lookup(work.key)) is not None:
+        if (raw := self.lookup(work.key, time.perf_counter())) is not None:
             waiter.set_result(Answer(raw, None, self.epoch))
             return waiter
         self._cache.missed(self.shelf, work.key)
@@ -347,7 +357,7 @@ class Workspace:
             work.session.note_reported(raw)
         if raw is not None and work.keep and not (moved or nudged or self.trees.degraded):
             self.counts["stored"] += 1
-            self._cache.put(self.shelf, work.key, raw, work.file)
+            self._cache.put(self.shelf, work.key, raw, work.file, time.perf_counter())
         else:
             self.counts["not_stored"] += 1
         degraded = self.degraded | ({"changing"} if moved or nudged else set())

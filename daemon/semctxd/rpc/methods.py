@@ -37,8 +37,7 @@ async def session_hello(connection: Connection, params: Params) -> object:
     if not any(view == other.view for other in connection.app.connections):
         raise UnknownView
     connection.view = view
-    connection.client = params["client"]
-    connection.env = Environment.of(params.get("env", {}))
+    connection.introduce(params["client"], Environment.of(params.get("env", {})))
     return {"server": "semctxd", "version": __version__, "protocol": PROTOCOL, "pid": os.getpid(), "view": view}
 
 

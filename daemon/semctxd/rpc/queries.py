@@ -6,7 +6,7 @@ the facts of the call are added.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from time import perf_counter
 
 import msgspec
@@ -30,10 +30,23 @@ def key_of(workspace: Workspace, asked: Question, env: Environment) -> Key:
     return Key(workspace.root, asked.method, asked.params)
 
 
-def around(asked: Question, epoch: int, degraded: Iterable[str], started: float, cached: bool) -> tuple[bytes, bytes]:
+class Route:
+    """Where the answer to a question that is asked again is kept, while the workspace's generation is the same."""
+
+    __slots__ = ("generation", "key", "lsp", "strict", "workspace")
+
+    def __init__(self, workspace: Workspace, asked: Question, env: Environment) -> None:
+        self.workspace = workspace
+        self.key = key_of(workspace, asked, env)
+        self.generation = workspace.generation
+        self.lsp = asked.lsp is not None
+        self.strict = asked.strict
+
+
+def around(lsp: bool, epoch: int, degraded: Collection[str], started: float, cached: bool) -> tuple[bytes, bytes]:
     """What stands before and after the stored bytes in a result."""
     reasons = b',"degraded":' + msgspec.json.encode(sorted(degraded)) if degraded else b""
-    if asked.lsp:
+    if lsp:
         return b'{"result":', b',"epoch":%d%s}' % (epoch, reasons)
     elapsed_ms = (perf_counter() - started) * 1e3
     word = b"true" if cached else b"false"
@@ -50,14 +63,14 @@ async def answer(workspace: Workspace, asked: Question, env: Environment) -> Ser
         asked = asked._replace(params=spelt.params, lsp=asked.lsp._replace(spelt=spelt))
     work = _work(workspace, asked, env)
     cached = True
-    raw = workspace.lookup(work.key)
+    raw = workspace.lookup(work.key, started)
     epoch, degraded = workspace.epoch, workspace.degraded
     if raw is None:
         cached = False
         raw, _, epoch, degraded = await workspace.answer(work)
     if asked.lsp and asked.lsp.spelt.back:
         raw = put_back(raw, asked.lsp.spelt.back)
-    opening, closing = around(asked, epoch, degraded, started, cached)
+    opening, closing = around(asked.lsp is not None, epoch, degraded, started, cached)
     return Served(msgspec.Raw(b"".join((opening, raw, closing))), cached)
 
 

@@ -1,4 +1,4 @@
-"""A query's parameters, checked and in canonical form. Pure, so that the form of a repeated query is remembered.
+"""A query's parameters, checked and in canonical form. Pure: no file is looked at.
 
 Two clients that write the same question with other key orders, spellings of a path or of a URI ask for the same
 entry of the cache.
@@ -20,7 +20,6 @@ from semctxd.lsp.requests import READ_ONLY, Spelt, respell
 QUERIES = frozenset({"lsp/request", "context/query", "files/relevant", "symbols/find"})
 """The methods whose answers are kept."""
 
-_MAX_REMEMBERED_BYTES = 4096
 _MAX_LIMIT = 1000
 
 
@@ -50,7 +49,23 @@ class LspAsk(NamedTuple):
 
 def question(method: str, raw: bytes) -> Question:
     """The query in the raw `params` of a request. Raises InvalidParams, MethodNotAllowed or OutsideRoot."""
-    return (_remembered if len(raw) <= _MAX_REMEMBERED_BYTES else _question)(method, raw)
+    try:
+        params = checked(msgspec.json.decode(raw), method)
+    except msgspec.DecodeError as error:
+        raise InvalidParams(str(error)) from None
+    root = params.pop("root")
+    strict = params.pop("consistency", "strict") == "strict"
+    if method != "lsp/request":
+        if "targetFile" in params:
+            params["targetFile"] = relative(params["targetFile"], root)
+        return Question(root, strict, method, msgspec.json.encode(params, order="sorted"))
+    asked = params["method"]
+    if asked not in READ_ONLY:
+        nearest = difflib.get_close_matches(asked, READ_ONLY, 3, 0.4)
+        raise MethodNotAllowed(f"{asked} is not one of the read-only requests", nearest=nearest)
+    spelt = respell(params["params"], root, root)
+    ask = LspAsk(params.get("language", "python"), params.get("server", ""), params["params"], spelt)
+    return Question(root, strict, asked, spelt.params, ask)
 
 
 def checked(params: object, method: str) -> dict[str, Any]:
@@ -74,29 +89,6 @@ def relative(file: str, *roots: str) -> str:
         if path.startswith(root + "/"):
             return path[len(root) + 1 :]
     raise OutsideRoot(f"{file} lies outside {roots[0]}")
-
-
-def _question(method: str, raw: bytes) -> Question:
-    try:
-        params = checked(msgspec.json.decode(raw), method)
-    except msgspec.DecodeError as error:
-        raise InvalidParams(str(error)) from None
-    root = params.pop("root")
-    strict = params.pop("consistency", "strict") == "strict"
-    if method == "lsp/request":
-        asked = params["method"]
-        if asked not in READ_ONLY:
-            nearest = difflib.get_close_matches(asked, READ_ONLY, 3, 0.4)
-            raise MethodNotAllowed(f"{asked} is not one of the read-only requests", nearest=nearest)
-        spelt = respell(params["params"], root, root)
-        ask = LspAsk(params.get("language", "python"), params.get("server", ""), params["params"], spelt)
-        return Question(root, strict, asked, spelt.params, ask)
-    if "targetFile" in params:
-        params["targetFile"] = relative(params["targetFile"], root)
-    return Question(root, strict, method, msgspec.json.encode(params, order="sorted"))
-
-
-_remembered = lru_cache(maxsize=2048)(_question)
 
 
 def _refuse_unknown(value: dict[str, Any], kind: type, where: str) -> None:

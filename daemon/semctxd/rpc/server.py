@@ -23,13 +23,16 @@ from semctxd.errors import Cancelled, InvalidRequest, ParseError, ShuttingDown, 
 from semctxd.rpc.dispatch import dispatch, error_reply
 from semctxd.rpc.listen import peer_uid
 from semctxd.rpc.methods import TABLE
-from semctxd.rpc.queries import around, key_of
-from semctxd.rpc.question import QUERIES, question
+from semctxd.rpc.queries import Route, around
+from semctxd.rpc.question import question
 from semctxd.workspace import Environment
 
 if TYPE_CHECKING:
     from semctxd.app import App
 
+_MAX_ROUTES = 4096  # of one method and environment
+_MAX_ROUTE_BYTES = 4096
+_ID_STARTS = frozenset({bytes([byte]) for byte in b'"-0123456789'})  # of a number or a string
 _MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a client that does not read its replies is dropped
 
 
@@ -54,13 +57,20 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, app: App) -> None:
         self.app = app
-        self.client = ""
-        self.env: Environment = app.env
         self.view = uuid.uuid4().hex
         self.topics: frozenset[str] = frozenset()
         self._decoder = Decoder()
+        self._count_hit = app.metrics.hit
+        self._log_hits = app.config.log.hits
         self._running: dict[object, anyio.CancelScope] = {}  # by request id
+        self.introduce("", app.env)
         self._transport: asyncio.Transport
+
+    def introduce(self, client: str, env: Environment) -> None:
+        """Who the client is, and its environment; the routes of its questions are shared with clients of the same."""
+        self.client = client
+        self.env = env
+        self._routes = self.app.routes_of(env)
 
     # -- asyncio.Protocol
 
@@ -105,7 +115,8 @@ class Connection(asyncio.Protocol):
             self._spawn(message)
             return
         number = bytes(request.id)
-        if request.method in QUERIES and number and number[0] in b'"-0123456789' and self._hit(request, number):
+        routes = self._routes.get(request.method)
+        if routes is not None and number[:1] in _ID_STARTS and self._hit(routes, request, number):
             return
         if request.method == "$/cancelRequest":
             self._cancel(request)
@@ -115,30 +126,48 @@ class Connection(asyncio.Protocol):
         else:
             self._spawn(message, number)
 
-    def _hit(self, request: Request, number: bytes) -> bool:
+    def _hit(self, routes: dict[bytes, Route], request: Request, number: bytes) -> bool:
         """Answer from memory, if that holds. Any problem is left to the dispatch, which says it in full."""
         started = perf_counter()
+        params = bytes(request.params)
         try:
-            asked = question(request.method, bytes(request.params))
-            workspace = self.app.workspaces.get(asked.root)
-            if workspace is None or asked.respelt or self.app.draining:
-                return False
-            if asked.strict:
+            route = routes.get(params)
+            if route is None or route.generation != route.workspace.generation:
+                route = self._route(routes, request.method, params)
+                if route is None:
+                    return False
+            workspace = route.workspace
+            if route.strict:
                 workspace.pass_gate()
-            raw = workspace.lookup(key_of(workspace, asked, self.env))
         except SemctxError:
             return False
+        raw = workspace.lookup(route.key, started)
         if raw is None:
             return False
-        opening, closing = around(asked, workspace.epoch, workspace.degraded, started, cached=True)
+        opening, closing = around(route.lsp, workspace.epoch, workspace.standing, started, True)
         head = b'{"jsonrpc":"2.0","id":%s,"result":%s' % (number, opening)
         if self._decoder.headers:
             length = len(head) + len(raw) + len(closing) + 1
             self._transport.writelines((b"Content-Length: %d\r\n\r\n" % length, head, raw, closing, b"}"))
         else:
             self._transport.writelines((head, raw, closing, b"}\n"))
-        self.app.hit(request.method, perf_counter() - started)
+        seconds = perf_counter() - started
+        self._count_hit(request.method, seconds)
+        if self._log_hits:
+            _log.info("hit", method=request.method, ms=round(seconds * 1e3, 3), client=self.client)
         return True
+
+    def _route(self, routes: dict[bytes, Route], method: str, params: bytes) -> Route | None:
+        asked = question(method, params)
+        workspace = self.app.workspaces.get(asked.root)
+        if workspace is None or asked.respelt or self.app.draining:
+            return None
+        route = Route(workspace, asked, self.env)
+        if len(params) <= _MAX_ROUTE_BYTES:
+            if len(routes) >= _MAX_ROUTES:
+                routes.clear()
+            routes[params] = route
+        return route
 
     def send(self, message: bytes) -> None:
         """Send a reply or a notification."""

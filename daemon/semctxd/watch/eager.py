@@ -118,6 +118,10 @@ class EagerGate:
         trees.tops[os.fsencode(top)] = below
         trees.waiting.append(done)
 
+    def is_settled(self, trees: Trees) -> bool:
+        """See Gate."""
+        return True
+
     def drain(self, trees: Trees, until: float) -> bool:
         """See Gate: there is nothing to read."""
         return True

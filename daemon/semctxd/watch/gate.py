@@ -96,6 +96,9 @@ class Gate(Protocol):
     def watch(self, trees: Trees, top: str, *, below: bool, done: Callable[[], None]) -> None:
         """Watch `top`, with all `below` it or by itself; `done()` is called when the watch stands."""
 
+    def is_settled(self, trees: Trees) -> bool:
+        """Whether `drain` would find nothing: the cheap question that comes with every request."""
+
     def drain(self, trees: Trees, until: float) -> bool:
         """Deliver what is queued; False where that could not be finished by `until` (`time.monotonic()`)."""
 
@@ -142,6 +145,10 @@ class InotifyGate:
         self._opening.append((trees, work, done))
         if len(self._opening) == 1:
             self._loop.call_soon(self._open_slice)
+
+    def is_settled(self, trees: Trees) -> bool:
+        """See Gate."""
+        return self._inotify.is_empty() and not (trees.todo or trees.lost or trees.guarded)
 
     def drain(self, trees: Trees, until: float) -> bool:
         """See Gate. What is left is finished between requests. Changes go to every workspace they concern."""
