@@ -48,8 +48,8 @@ format: $(INSTALLED)
 	$(BIN)/ruff format
 
 coverage: test
-	$(BIN)/coverage html
+	$(BIN)/coverage html --directory .coverage-html
 
 clean:
-	rm -rf .venv .demo .coverage* htmlcov dist build
+	rm -rf .venv .demo .coverage* dist build
 	find client daemon tests bench docs -name __pycache__ -prune -exec rm -rf {} +

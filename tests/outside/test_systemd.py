@@ -70,6 +70,7 @@ class Activated:
         self.manager.settimeout(60)
         passed_on = {
             "PYTHONPATH": os.pathsep.join(str(REPOSITORY / name) for name in ("client", "daemon")),
+            "WATCHDOG_USEC": "60000000",
             "NOTIFY_SOCKET": str(folder / "notify"),
             "HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder),
@@ -124,6 +125,7 @@ def test_a_socket_of_systemd_starts_the_daemon_and_outlives_it(activated: Activa
     health = activated.ask("health")["result"]
     assert health["pid"] == activated.process.pid  # it took systemd-socket-activate's place
     activated.told("READY=1")
+    activated.told("WATCHDOG=1")
     assert activated.ask("health")["result"]["pid"] == health["pid"]
     psutil.Process(health["pid"]).terminate()
     activated.told("STOPPING=1")
