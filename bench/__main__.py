@@ -1,0 +1,41 @@
+"""`python -m bench NAME`: run one benchmark and print its figures."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+
+from bench.options import Options
+from bench.repository import ensure
+from bench.rows import conditions, table, write
+
+BENCHMARKS = ("core", "fresh")
+"""Each is the module bench/NAME.py with `run(options: Options) -> list[Row]`."""
+
+
+def main() -> int:
+    """Exit codes: 0 whatever the figures are, unless `--check` is given: then 1 where a target is missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of the semctx daemon.")
+    parser.add_argument("name", choices=BENCHMARKS)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: for a look, not for figures to publish")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    parser.add_argument("--repository", metavar="PATH", help="folder with Python source (default: Django's, installed)")
+    parser.add_argument("--seconds", type=float, help="how long the edit storm of `fresh` lasts (default 30, quick 6)")
+    parser.add_argument("--write", metavar="FILE", help="put the figures into a document")
+    parser.add_argument("--check", action="store_true", help="fail where a target is missed")
+    arguments = parser.parse_args()
+
+    options = Options(arguments.quick, ensure(arguments.repository), arguments.seconds)
+    rows = importlib.import_module(f"bench.{arguments.name}").run(options)
+    print(f"{arguments.name}: {conditions()}\n\n{table(rows)}")
+    if arguments.write:
+        write(arguments.write, arguments.name, rows)
+    if arguments.json:
+        print(json.dumps({"rows": rows}, ensure_ascii=False))
+    return int(arguments.check and any(row["met"] is False for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

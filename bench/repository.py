@@ -1,0 +1,60 @@
+"""The repositories that benchmarks run on: a real one, private copies of it, and a small one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+
+_CACHED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ".demo", "django")
+_REQUIREMENT = "django==5.2.*"
+_NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", "node_modules", "*.mo", "*.po")
+
+
+def ensure(path: str | None) -> str:
+    """Absolute path of the repository: the given one, or Django's source, installed at the first use."""
+    if path is None:
+        path = _CACHED
+        if not os.path.isdir(os.path.join(path, "django")):
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", path, _REQUIREMENT]
+            subprocess.run(command, check=True)
+    if not os.path.isdir(path):
+        raise SystemExit(f"{path} is no folder")
+    return os.path.realpath(path)
+
+
+def copy(repository: str, target: str) -> str:
+    """A private copy, because a benchmark edits; returns `target`."""
+    shutil.copytree(repository, target, ignore=_NOT_COPIED, symlinks=True)
+    return target
+
+
+def put(root: str, files: Mapping[str, bytes]) -> None:
+    """Write files, by their paths relative to the root."""
+    for name, content in files.items():
+        path = os.path.join(root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+
+
+def sources(root: str) -> Iterator[str]:
+    """Every Python file below the root, relative to it, in a fixed order."""
+    for folder, names, files in os.walk(root):
+        names.sort()
+        for name in sorted(files):
+            if name.endswith(".py"):
+                yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def small() -> dict[str, bytes]:
+    """A project of ten modules that import each other in a chain."""
+    files = {"pyproject.toml": b'[project]\nname = "small"\nversion = "1"\n', "small/__init__.py": b""}
+    for number in range(10):
+        above = f"from small.part{number - 1} import work{number - 1}\n\n\n" if number else ""
+        inner = f"work{number - 1}(value)" if number else "value"
+        text = f'{above}def work{number}(value: int) -> int:\n    """Step {number}."""\n    return {inner} + {number}\n'
+        files[f"small/part{number}.py"] = text.encode()
+    return files
