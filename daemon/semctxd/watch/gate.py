@@ -330,10 +330,11 @@ class InotifyGate:
                     if not is_skipped(entry.path):
                         todo.append((entry.path, since_ns))
                 elif counts(entry.name):
-                    status = entry.stat(follow_symlinks=False)
-                    self._guard(trees, entry.path, status)
-                    if status.st_ctime_ns > since_ns:
-                        trees.note(entry.path, What.APPEARED)
+                    with suppress(FileNotFoundError):  # gone again; the rest of the folder is not
+                        status = entry.stat(follow_symlinks=False)
+                        self._guard(trees, entry.path, status)
+                        if status.st_ctime_ns > since_ns:
+                            trees.note(entry.path, What.APPEARED)
 
     def _forget(self, trees: Trees, top: bytes) -> None:
         below = top + b"/"
