@@ -12,84 +12,81 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from semctxd.cache import _ENTRY_OVERHEAD_BYTES, Cache, Shelf
 from semctxd.model import Change, Key, What
 
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+START = 1000.0
 
 
 def key(name: str, method: str = "m") -> Key:
     return Key("session", method, name.encode())
 
 
-def cache(ttl_s: float = 10.0, max_entries: int = 100, max_bytes: int = 1_000_000) -> tuple[Cache, Shelf, Clock]:
-    clock = Clock()
-    return Cache(ttl_s=ttl_s, max_entries=max_entries, max_bytes=max_bytes, clock=clock), Shelf(), clock
+def cache(ttl_s: float = 10.0, max_entries: int = 100, max_bytes: int = 1_000_000) -> tuple[Cache, Shelf]:
+    return Cache(ttl_s=ttl_s, max_entries=max_entries, max_bytes=max_bytes), Shelf()
+
+
+def put(kept: Cache, shelf: Shelf, key: Key, raw: bytes, file: str | None = None, after_s: float = 0.0) -> None:
+    kept.put(shelf, key, raw, file, START + after_s)
+
+
+def get(kept: Cache, shelf: Shelf, key: Key, after_s: float = 0.0) -> bytes | None:
+    return kept.get(shelf, key, START + after_s)
 
 
 def test_an_entry_lives_as_long_as_its_ttl_and_no_longer() -> None:
-    kept, shelf, clock = cache(ttl_s=10)
-    kept.put(shelf, key("a"), b"1", None)
-    clock.now += 9.999
-    assert kept.get(shelf, key("a")) == b"1"  # a look does not prolong it
-    clock.now += 0.001
-    assert kept.get(shelf, key("a")) is None
+    kept, shelf = cache(ttl_s=10)
+    put(kept, shelf, key("a"), b"1")
+    assert get(kept, shelf, key("a"), after_s=9.999) == b"1"  # a look does not prolong it
+    assert get(kept, shelf, key("a"), after_s=10) is None
     assert kept.stats([shelf])["size"] == 0
     assert kept.stats([shelf])["evictions"] == 1
 
 
 def test_storing_again_replaces_the_answer_and_what_it_depends_on() -> None:
-    kept, shelf, clock = cache(ttl_s=10)
-    kept.put(shelf, key("a"), b"old", "/r/a.py")
-    clock.now += 9
-    kept.put(shelf, key("a"), b"newer", "/r/b.py")
-    clock.now += 9
-    assert kept.get(shelf, key("a")) == b"newer"
+    kept, shelf = cache(ttl_s=10)
+    put(kept, shelf, key("a"), b"old", "/r/a.py")
+    put(kept, shelf, key("a"), b"newer", "/r/b.py", after_s=9)
+    assert get(kept, shelf, key("a"), after_s=18) == b"newer"
     assert kept.invalidate(shelf, [Change("/r/a.py", What.MODIFIED)]) == 0
     assert kept.invalidate(shelf, [Change("/r/b.py", What.MODIFIED)]) == 1
     assert kept.stats([shelf])["bytes"] == 0
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    kept, shelf, _ = cache(max_entries=3)
+    kept, shelf = cache(max_entries=3)
     for name in "abc":
-        kept.put(shelf, key(name), b"1", None)
-    kept.get(shelf, key("a"))
-    kept.put(shelf, key("d"), b"1", None)
-    assert [name for name in "abcd" if kept.get(shelf, key(name))] == ["a", "c", "d"]
+        put(kept, shelf, key(name), b"1")
+    get(kept, shelf, key("a"))
+    put(kept, shelf, key("d"), b"1")
+    assert [name for name in "abcd" if get(kept, shelf, key(name))] == ["a", "c", "d"]
     assert kept.stats([shelf])["evictions"] == 1
 
 
 def test_the_bound_in_bytes_holds_over_all_workspaces() -> None:
     size = 100 + 1 + _ENTRY_OVERHEAD_BYTES
-    kept, one, _ = cache(max_bytes=4 * size)
+    kept, one = cache(max_bytes=4 * size)
     two = Shelf()
     for name in "abcd":
-        kept.put(one, key(name), b"x" * 100, None)
+        put(kept, one, key(name), b"x" * 100)
     assert kept.stats([one])["bytes"] == 4 * size
-    kept.put(two, key("e"), b"x" * 100, None)
-    assert kept.get(one, key("a")) is None
+    put(kept, two, key("e"), b"x" * 100)
+    assert get(kept, one, key("a")) is None
     assert (one.size, two.size, one.evictions, two.evictions) == (3, 1, 1, 0)
     assert kept.stats([one, two])["bytes"] == 4 * size
 
 
 def test_an_answer_too_large_is_not_kept_and_pushes_nothing_out() -> None:
-    kept, shelf, _ = cache(max_bytes=4000)
-    kept.put(shelf, key("small"), b"1", None)
-    kept.put(shelf, key("large"), b"old", None)
-    kept.put(shelf, key("large"), b"x" * 1000, None)
-    assert kept.get(shelf, key("small")) == b"1"
-    assert kept.get(shelf, key("large")) is None  # the smaller one before it does not come back
+    kept, shelf = cache(max_bytes=4000)
+    put(kept, shelf, key("small"), b"1")
+    put(kept, shelf, key("large"), b"old")
+    put(kept, shelf, key("large"), b"x" * 1000)
+    assert get(kept, shelf, key("small")) == b"1"
+    assert get(kept, shelf, key("large")) is None  # the smaller one before it does not come back
 
 
 def filled() -> tuple[Cache, Shelf]:
-    kept, shelf, _ = cache()
-    kept.put(shelf, key("own"), b"1", "/r/a.py")
-    kept.put(shelf, key("other"), b"1", "/r/b.py")
-    kept.put(shelf, key("any"), b"1", None)
+    kept, shelf = cache()
+    put(kept, shelf, key("own"), b"1", "/r/a.py")
+    put(kept, shelf, key("other"), b"1", "/r/b.py")
+    put(kept, shelf, key("any"), b"1")
     return kept, shelf
 
 
@@ -106,9 +103,9 @@ def filled() -> tuple[Cache, Shelf]:
 def test_what_a_change_drops(change: Change, left: set[str]) -> None:
     kept, shelf = filled()
     elsewhere = Shelf()
-    kept.put(elsewhere, Key("another session", "m", b"any"), b"1", None)
+    put(kept, elsewhere, Key("another session", "m", b"any"), b"1")
     assert kept.invalidate(shelf, [change]) == 3 - len(left)
-    assert {name for name in ("own", "other", "any") if kept.get(shelf, key(name))} == left
+    assert {name for name in ("own", "other", "any") if get(kept, shelf, key(name))} == left
     assert shelf.invalidations == 3 - len(left)
     assert elsewhere.size == 1
 
@@ -116,22 +113,22 @@ def test_what_a_change_drops(change: Change, left: set[str]) -> None:
 def test_clearing_one_workspace_leaves_the_others() -> None:
     kept, shelf = filled()
     elsewhere = Shelf()
-    kept.put(elsewhere, Key("another session", "m", b"a"), b"1", None)
+    put(kept, elsewhere, Key("another session", "m", b"a"), b"1")
     assert kept.clear(shelf) == 3
     assert (shelf.size, shelf.bytes, shelf.invalidations, elsewhere.size) == (0, 0, 3, 1)
 
 
 def test_statistics() -> None:
-    kept, shelf, _ = cache(ttl_s=10, max_entries=7, max_bytes=9999)
+    kept, shelf = cache(ttl_s=10, max_entries=7, max_bytes=9999)
     assert kept.stats([])["hit_rate"] == 0.0
     kept.missed(shelf, key("a", "hover"))
-    kept.put(shelf, key("a", "hover"), b"12", None)
+    put(kept, shelf, key("a", "hover"), b"12")
     for _ in range(3):
-        kept.get(shelf, key("a", "hover"))
+        get(kept, shelf, key("a", "hover"))
     other = Shelf()
     kept.missed(other, key("b", "definition"))
     kept.missed(other, key("b", "hover"))
-    assert kept.get(other, key("b", "hover")) is None  # no miss by itself: who asks anew says so
+    assert get(kept, other, key("b", "hover")) is None  # no miss by itself: who asks anew says so
     assert kept.stats([shelf, other]) == {
         "size": 1,
         "max_size": 7,
@@ -167,8 +164,8 @@ class CacheMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = Clock()
-        self.cache = Cache(ttl_s=self.TTL_S, max_entries=self.MAX_ENTRIES, max_bytes=self.MAX_BYTES, clock=self.clock)
+        self.now = START
+        self.cache = Cache(ttl_s=self.TTL_S, max_entries=self.MAX_ENTRIES, max_bytes=self.MAX_BYTES)
         self.shelves = [Shelf(), Shelf()]
         self.model: dict[Key, Modelled] = {}
 
@@ -181,9 +178,9 @@ class CacheMachine(RuleBasedStateMachine):
     @rule(name=names, shelf=shelves, length=st.integers(0, 500), file=files)
     def put(self, name: str, shelf: int, length: int, file: str | None) -> None:
         key, raw = self.key(name, shelf), b"x" * length
-        self.cache.put(self.shelves[shelf], key, raw, file)
+        self.cache.put(self.shelves[shelf], key, raw, file, self.now)
         self.model.pop(key, None)
-        self.model[key] = Modelled(shelf, raw, file, self.clock.now + self.TTL_S)
+        self.model[key] = Modelled(shelf, raw, file, self.now + self.TTL_S)
         if self.size(key) * 4 > self.MAX_BYTES:
             del self.model[key]
         while len(self.model) > self.MAX_ENTRIES or sum(map(self.size, self.model)) > self.MAX_BYTES:
@@ -193,15 +190,15 @@ class CacheMachine(RuleBasedStateMachine):
     def get(self, name: str, shelf: int) -> None:
         key = self.key(name, shelf)
         found = self.model.pop(key, None)
-        if found and found.expires > self.clock.now:
+        if found and found.expires > self.now:
             self.model[key] = found
         else:
             found = None
-        assert self.cache.get(self.shelves[shelf], key) == (found.raw if found else None)
+        assert self.cache.get(self.shelves[shelf], key, self.now) == (found.raw if found else None)
 
     @rule(seconds=st.sampled_from([0.5, 4.0, 11.0]))
     def wait(self, seconds: float) -> None:
-        self.clock.now += seconds
+        self.now += seconds
 
     @rule(shelf=shelves, file=st.sampled_from(["/r/a.py", "/r/b.py", "/r/never.py"]), what=st.sampled_from(What))
     def change(self, shelf: int, file: str, what: What) -> None:
