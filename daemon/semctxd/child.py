@@ -148,14 +148,12 @@ class Child:
             return
         self._set("stopped")
         self._fail_all(ShuttingDown())
-        process = self._process
-        if process is None:
-            return
-        self.farewell()
-        process.close_stdin()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._gone.wait(), _TERM_GRACE_S)
-        process.kill_group()
+        if process := self._process:
+            self.farewell()
+            process.close_stdin()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), _TERM_GRACE_S)
+            process.kill_group()
         await self._gone.wait()
 
     # -- what a subclass says
@@ -209,8 +207,8 @@ class Child:
 
     def broken(self, why: str) -> None:
         """The child cannot be used: end it. Those who wait are told."""
-        self.why = why
         if self._process:
+            self.why = why
             self._process.kill_group()
 
     # -- requests
@@ -287,16 +285,17 @@ class Child:
         await self.prepare()
         if self.state != "starting":
             return
+        self._gone.clear()
         try:
             _, process = await self._loop.subprocess_exec(
                 lambda: _Process(self), *self.argv, cwd=self.cwd, env=self.env, start_new_session=True
             )
         except OSError as error:
+            self._gone.set()
             why = f"{self.argv[0]} could not be started: {error.strerror}"
             self._down(why, ServerUnavailable(why))
             return
         self._process = process
-        self._gone.clear()
         if self.state == "starting":
             self.begin()
         else:
@@ -362,7 +361,9 @@ class _Process(asyncio.SubprocessProtocol):
         self._child._exited(self)
 
     def write(self, data: bytes) -> int:
-        """Queue bytes for the child; how many it has not read yet."""
+        """Queue bytes for the child; how many it has not read yet. One that is going reads no more."""
+        if self._stdin.is_closing():
+            return 0
         self._stdin.write(data)
         return self._stdin.get_write_buffer_size()
 

@@ -242,6 +242,7 @@ class Workspace:
                     spawn=self.spawn,
                     changed=self._changed,
                     watch=self._watch,
+                    apply=self.apply,
                 )
             self._chosen[language, server, env] = chosen
         return chosen

@@ -103,6 +103,7 @@ class LspSession(Child):
         spawn: Spawn,
         changed: Callable[[Child], None],
         watch: Watch,
+        apply: Callable[[list[Change]], None],
     ) -> None:
         super().__init__(
             name, argv, cwd=root, env=scrubbed(os.environ), deadline_s=deadline_s, spawn=spawn, changed=changed
@@ -113,6 +114,7 @@ class LspSession(Child):
         self.reported: dict[str, None] = {}
         self._server = server
         self._watch = watch
+        self._apply = apply
         self._watches_due = 0
         self._probed = False
         self.ledger = Ledger(root, server.sync, language_id)
@@ -220,7 +222,11 @@ class LspSession(Child):
 
     def _watched(self, folder: str) -> None:
         self._watches_due -= 1
-        self.notice([Change(folder, What.APPEARED, is_folder=True)])
+        news = [Change(folder, What.APPEARED, is_folder=True)]
+        if self.state == "ready":  # it may have answered from what changed before the watch stood
+            self._apply(news)
+        else:
+            self.notice(news)
         self._ready_when_watched()
 
     def _ready_when_watched(self) -> None:
