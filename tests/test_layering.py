@@ -16,6 +16,7 @@ LAYERS = (
     {"app"},
     {"rpc"},
     {"context", "symbols", "editor", "health"},
+    {"service"},
     {"workspace"},
     {"documents", "lsp", "cache", "index", "watch"},
     {"ranking", "child"},
@@ -38,15 +39,9 @@ NOT_IN_RANKING = {"asyncio", "anyio", "time", "os", "random"}
 
 
 def imports(path: Path, top: Path) -> Iterator[str]:
-    """The modules that a file imports when it runs, absolute; `from semctxd import x` imports semctxd.x.
-
-    What is imported for the type checker alone is left out: an annotation may name what is above.
-    """
+    """The modules that a file imports, absolute; `from semctxd import x` imports semctxd.x."""
     package = ".".join(path.relative_to(top).parent.parts)
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-    left_out = {node for block in typing for node in ast.walk(block)}
-    for node in set(ast.walk(tree)) - left_out:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

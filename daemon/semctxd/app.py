@@ -1,4 +1,4 @@
-"""The composition root: what the daemon is made of, its start, its housekeeping and its end."""
+"""The composition root: start, signals, housekeeping and end of a daemon."""
 
 from __future__ import annotations
 
@@ -6,219 +6,63 @@ import asyncio
 import gc
 import os
 import signal
-import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import anyio
-import msgspec
 
 from semctxd import logs
-from semctxd.cache import Cache
 from semctxd.config import Config
 from semctxd.detach import Ready
-from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
-from semctxd.metrics import Metrics
 from semctxd.notify import notify, watchdog_interval
 from semctxd.rpc.listen import Listener
-from semctxd.rpc.queries import Route
-from semctxd.rpc.question import QUERIES
+from semctxd.rpc.queries import Routes
 from semctxd.rpc.server import Connection
-from semctxd.watch.eager import EagerGate, follow
-from semctxd.watch.gate import Gate, InotifyGate
-from semctxd.workspace import Environment, Workspace
+from semctxd.service import Service
 
 _HOUSEKEEPING_S = 1.0
-_MAX_ENVIRONMENTS = 64
 _log = logs.get("app")
-
-
-class App:
-    """All state of one daemon. Lives on the loop, within the task group `tasks`."""
-
-    def __init__(self, config: Config, tasks: anyio.abc.TaskGroup) -> None:
-        self.config = config
-        self.started = time.monotonic()
-        self.uid = os.getuid()
-        self.env = Environment.of(dict(os.environ))
-        self.metrics = Metrics()
-        self.cache = Cache(
-            ttl_s=config.cache.ttl_s, max_entries=config.cache.max_entries, max_bytes=config.cache.max_bytes
-        )
-        self.connections: set[Connection] = set()
-        self.workspaces: dict[str, Workspace] = {}  # by canonical root
-        self._routes: dict[Environment, dict[str, dict[bytes, Route]]] = {}
-        self.stopping = anyio.Event()
-        self.draining = False
-        self._running = 0
-        self._rest = anyio.Event()
-        self._tasks = tasks
-        self._opening: dict[str, anyio.Event] = {}
-        self._witnesses: dict[str, anyio.CancelScope] = {}
-        use_inotify = config.watch.gate == "inotify" or (config.watch.gate == "auto" and os.uname().sysname == "Linux")
-        self.gate: Gate = InotifyGate(asyncio.get_running_loop()) if use_inotify else EagerGate(self.spawn)
-
-    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a coroutine function in the daemon's task group. One that fails is logged, and takes nothing along."""
-
-        async def run() -> None:
-            try:
-                await work()
-            except Exception:
-                _log.exception("task_failed")
-
-        self._tasks.start_soon(run)
-
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        """While a request is under way: a draining daemon waits for it."""
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
-            if not self._running:
-                self._rest.set()
-
-    async def _rested(self) -> None:
-        while self._running:
-            self._rest = anyio.Event()
-            await self._rest.wait()
-
-    def routes_of(self, env: Environment) -> dict[str, dict[bytes, Route]]:
-        """Method -> raw parameters -> route, shared by all clients of an environment."""
-        if len(self._routes) > _MAX_ENVIRONMENTS:
-            self._routes.clear()  # connections keep theirs
-        return self._routes.setdefault(env, {method: {} for method in QUERIES})
-
-    def publish(self, topic: str, payload: dict[str, Any]) -> None:
-        """Notify who subscribed."""
-        if any(topic in connection.topics for connection in self.connections):
-            message = msgspec.json.encode({"jsonrpc": "2.0", "method": f"events/{topic}", "params": payload})
-            for connection in self.connections:
-                connection.notify(topic, message)
-
-    # -- workspaces
-
-    async def workspace(self, root: str) -> Workspace:
-        """The workspace of a root, opened when first asked for. Raises RootRefused, RootNotFound or ShuttingDown."""
-        canonical = canonical_root(root)
-        while canonical in self._opening:
-            await self._opening[canonical].wait()
-        if canonical in self.workspaces:
-            return self.workspaces[canonical]
-        if self.draining:
-            raise ShuttingDown
-        opened = self._opening[canonical] = anyio.Event()
-        workspace = Workspace(
-            canonical, gate=self.gate, cache=self.cache, config=self.config, spawn=self.spawn, publish=self.publish
-        )
-        try:
-            with anyio.CancelScope(shield=True):  # others may be waiting for it
-                await workspace.open()
-            self.workspaces[canonical] = workspace
-            if self.gate.proves:
-                self.spawn(lambda: self._witness(workspace))
-        finally:
-            del self._opening[canonical]
-            opened.set()
-        return workspace
-
-    def chosen(self, root: str | None) -> list[Workspace]:
-        """The open workspace of a root, or all."""
-        if root is None:
-            return list(self.workspaces.values())
-        found = self.workspaces.get(canonical_root(root))
-        return [found] if found else []
-
-    async def close(self, workspace: Workspace) -> None:
-        """Forget a workspace."""
-        del self.workspaces[workspace.root]
-        if scope := self._witnesses.pop(workspace.root, None):
-            scope.cancel()
-        self.cache.clear(workspace.shelf)
-        await workspace.close()
-
-    async def _witness(self, workspace: Workspace) -> None:
-        with anyio.CancelScope() as scope:
-            self._witnesses[workspace.root] = scope
-            await follow(workspace.folder_names, workspace.witnessed, recursive=False)
-
-    # -- time
-
-    async def keep_house(self, listener: Listener) -> None:
-        """Once a second: what must not wait for a request."""
-        watchdog = watchdog_interval()
-        while True:
-            await anyio.sleep(min(_HOUSEKEEPING_S, watchdog or _HOUSEKEEPING_S))
-            if watchdog:
-                notify("WATCHDOG=1")
-            if summary := self.metrics.summary_due():
-                _log.info("summary", **summary)
-            if not listener.is_ours():
-                _log.warning("socket_taken_over", path=listener.path)
-                self.stopping.set()
-            idle_since = time.perf_counter() - self.config.daemon.idle_session_s
-            for workspace in list(self.workspaces.values()):
-                if workspace.used_at < idle_since:
-                    await self.close(workspace)
-                else:
-                    await workspace.stop_idle(idle_since)
-
-    async def drain(self) -> None:
-        """Take no new work, let what runs finish within its time, tell the rest to retry, end every child."""
-        self.draining = True
-        for workspace in self.workspaces.values():
-            workspace.reroute()
-        with anyio.move_on_after(self.config.daemon.drain_s):
-            await self._rested()
-        for connection in self.connections:
-            connection.cancel_all()
-        await self._rested()
-        for connection in tuple(self.connections):
-            connection.close()
-        async with anyio.create_task_group() as closing:
-            for workspace in list(self.workspaces.values()):
-                closing.start_soon(self.close, workspace)
-        self.gate.stop()
-
-
-def canonical_root(root: str) -> str:
-    """The root without symlinks. Raises RootRefused or RootNotFound."""
-    if not root.startswith("/"):
-        raise RootRefused(f"{root!r} is no absolute path")
-    canonical = os.path.realpath(root)
-    if canonical in ("/", os.path.realpath(os.path.expanduser("~"))):
-        raise RootRefused(f"{root} is refused as a root")
-    if not os.path.isdir(canonical):
-        raise RootNotFound(f"{root} is no directory")
-    return canonical
 
 
 async def serve(listener: Listener, config: Config, ready: Ready) -> None:
     """Serve until SIGTERM, SIGINT or `daemon/stop`, then drain."""
     async with anyio.create_task_group() as tasks:
-        app = App(config, tasks)
-        server = await asyncio.get_running_loop().create_unix_server(lambda: Connection(app), sock=listener.socket)
-        tasks.start_soon(_stop_on_signal, app)
-        tasks.start_soon(app.keep_house, listener)
+        service = Service(config, tasks)
+        routes = Routes()
+        server = await asyncio.get_running_loop().create_unix_server(
+            lambda: Connection(service, routes), sock=listener.socket
+        )
+        tasks.start_soon(_stop_on_signal, service)
+        tasks.start_soon(_keep_house, service, listener)
         gc.freeze()
         _log.info("started", path=listener.path, pid=os.getpid())
         notify("READY=1")
         ready.ready()
-        await app.stopping.wait()
+        await service.stopping.wait()
         _log.info("stopping")
         notify("STOPPING=1")
         server.close()
-        await app.drain()
+        await service.drain()
         tasks.cancel_scope.cancel()
 
 
-async def _stop_on_signal(app: App) -> None:
+async def _stop_on_signal(service: Service) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
-            app.stopping.set()
+            service.stopping.set()
+
+
+async def _keep_house(service: Service, listener: Listener) -> None:
+    """Once a second: what must not wait for a request."""
+    watchdog = watchdog_interval()
+    while True:
+        await anyio.sleep(min(_HOUSEKEEPING_S, watchdog or _HOUSEKEEPING_S))
+        if watchdog:
+            notify("WATCHDOG=1")
+        if summary := service.metrics.summary_due():
+            _log.info("summary", **summary)
+        if not listener.is_ours():
+            _log.warning("socket_taken_over", path=listener.path)
+            service.stopping.set()
+        await service.close_idle()
 
 
 def run(listener: Listener, config: Config, ready: Ready) -> None:

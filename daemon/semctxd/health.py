@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from semctx import __version__
-
-if TYPE_CHECKING:
-    from semctxd.app import App
-    from semctxd.child import Child
-    from semctxd.workspace import Workspace
+from semctxd.child import Child
+from semctxd.service import Service
+from semctxd.workspace import Workspace
 
 _WHAT_TO_DO = {
     "watch-limit": "the kernel's watch limit is reached: raise fs.inotify.max_user_watches",
@@ -20,9 +18,9 @@ _WHAT_TO_DO = {
 }
 
 
-def report(app: App) -> dict[str, Any]:
+def report(service: Service) -> dict[str, Any]:
     """`HealthResult` of the protocol."""
-    workspaces = [_workspace(workspace) for workspace in app.workspaces.values()]
+    workspaces = [_workspace(workspace) for workspace in service.workspaces.values()]
     reasons = [
         f"{state['root']}: {_WHAT_TO_DO.get(reason, reason)}" for state in workspaces for reason in state["degraded"]
     ]
@@ -32,7 +30,7 @@ def report(app: App) -> dict[str, Any]:
         for session in state["sessions"]
         if session["state"] == "failed"
     ]
-    missed = sum(workspace.witness["missed"] for workspace in app.workspaces.values())
+    missed = sum(workspace.witness["missed"] for workspace in service.workspaces.values())
     if missed:
         reasons.append(f"the second watcher saw {missed} changes that the gate had not: please report this")
     return {
@@ -40,31 +38,31 @@ def report(app: App) -> dict[str, Any]:
         "reasons": failed + reasons,
         "version": __version__,
         "pid": os.getpid(),
-        "uptime_s": round(time.monotonic() - app.started, 3),
+        "uptime_s": round(time.monotonic() - service.started, 3),
         "memory_bytes": _memory(os.getpid()),
-        "connections": len(app.connections),
+        "connections": len(service.clients),
         "workspaces": workspaces,
     }
 
 
-def metrics(app: App) -> dict[str, Any]:
+def metrics(service: Service) -> dict[str, Any]:
     """`MetricsResult` of the protocol."""
     return {
-        "uptime_s": round(time.monotonic() - app.started, 3),
-        **app.metrics.snapshot(),
-        "cache": app.cache.stats([workspace.shelf for workspace in app.workspaces.values()]),
+        "uptime_s": round(time.monotonic() - service.started, 3),
+        **service.metrics.snapshot(),
+        "cache": service.cache.stats([workspace.shelf for workspace in service.workspaces.values()]),
         "workspaces": {
             root: {
                 "epoch": workspace.epoch,
                 "flights": workspace.counts,
                 "witness": workspace.witness,
-                "gate": app.gate.counts,
+                "gate": service.gate.counts,
                 "ledgers": {
                     session.name: {"notices": session.ledger.notices, "nudges": session.ledger.nudges}
                     for session in workspace.servers
                 },
             }
-            for root, workspace in app.workspaces.items()
+            for root, workspace in service.workspaces.items()
         },
     }
 

@@ -34,7 +34,7 @@ async def session_hello(connection: Connection, params: Params) -> object:
             f"the client speaks protocol {theirs}, the daemon (semctx {__version__}) {PROTOCOL}: upgrade the {older}"
         )
     view = params.get("view", connection.view)
-    if not any(view == other.view for other in connection.app.connections):
+    if not any(view == other.view for other in connection.service.clients):
         raise UnknownView
     connection.view = view
     connection.introduce(params["client"], Environment.of(params.get("env", {})))
@@ -44,18 +44,18 @@ async def session_hello(connection: Connection, params: Params) -> object:
 async def query(name: str, connection: Connection, params: Params) -> Served:
     """The four queries whose answers are kept."""
     asked = question(name, msgspec.json.encode(params))
-    return await answer(await connection.app.workspace(asked.root), asked, connection.env)
+    return await answer(await connection.service.workspace(asked.root), asked, connection.env)
 
 
 async def cache_stats(connection: Connection, params: Params) -> object:
     """cache/stats."""
-    app = connection.app
-    return app.cache.stats([workspace.shelf for workspace in app.chosen(params.get("root"))])
+    service = connection.service
+    return service.cache.stats([workspace.shelf for workspace in service.chosen(params.get("root"))])
 
 
 async def cache_invalidate(connection: Connection, params: Params) -> object:
     """cache/invalidate."""
-    workspace = await connection.app.workspace(params["root"])
+    workspace = await connection.service.workspace(params["root"])
     before = workspace.shelf.invalidations
     if "file" in params:
         file = relative(params["file"], params["root"], workspace.root)
@@ -67,18 +67,18 @@ async def cache_invalidate(connection: Connection, params: Params) -> object:
 
 async def cache_clear(connection: Connection, params: Params) -> object:
     """cache/clear."""
-    app = connection.app
-    return {"dropped": sum(app.cache.clear(workspace.shelf) for workspace in app.chosen(params.get("root")))}
+    service = connection.service
+    return {"dropped": sum(service.cache.clear(workspace.shelf) for workspace in service.chosen(params.get("root")))}
 
 
 async def metrics_get(connection: Connection, params: Params) -> object:
     """metrics/get."""
-    return health.metrics(connection.app)
+    return health.metrics(connection.service)
 
 
 async def health_report(connection: Connection, params: Params) -> object:
     """health."""
-    return health.report(connection.app)
+    return health.report(connection.service)
 
 
 async def events_subscribe(connection: Connection, params: Params) -> object:
@@ -89,7 +89,7 @@ async def events_subscribe(connection: Connection, params: Params) -> object:
 
 async def daemon_stop(connection: Connection, params: Params) -> object:
     """daemon/stop."""
-    connection.app.stopping.set()
+    connection.service.stopping.set()
     return {"pid": os.getpid()}
 
 

@@ -16,8 +16,10 @@ from semctxd.child import Reply
 from semctxd.lsp.requests import put_back, respell
 from semctxd.model import Key
 from semctxd.rpc.dispatch import Served
-from semctxd.rpc.question import Question
+from semctxd.rpc.question import QUERIES, Question
 from semctxd.workspace import Environment, Work, Workspace
+
+_MAX_ENVIRONMENTS = 64
 
 
 def key_of(workspace: Workspace, asked: Question, env: Environment) -> Key:
@@ -41,6 +43,19 @@ class Route:
         self.generation = workspace.generation
         self.lsp = asked.lsp is not None
         self.strict = asked.strict
+
+
+class Routes:
+    """The routes of all clients: they are shared by those of the same environment."""
+
+    def __init__(self) -> None:
+        self._routes: dict[Environment, dict[str, dict[bytes, Route]]] = {}
+
+    def of(self, env: Environment) -> dict[str, dict[bytes, Route]]:
+        """Method -> raw parameters -> route."""
+        if len(self._routes) > _MAX_ENVIRONMENTS:
+            self._routes.clear()  # connections keep theirs
+        return self._routes.setdefault(env, {method: {} for method in QUERIES})
 
 
 def around(lsp: bool, epoch: int, degraded: Collection[str], started: float, cached: bool) -> tuple[bytes, bytes]:

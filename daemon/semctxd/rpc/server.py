@@ -11,7 +11,7 @@ import asyncio
 import uuid
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import anyio
 import msgspec
@@ -23,12 +23,10 @@ from semctxd.errors import Cancelled, InvalidRequest, ParseError, ShuttingDown, 
 from semctxd.rpc.dispatch import dispatch, error_reply
 from semctxd.rpc.listen import peer_uid
 from semctxd.rpc.methods import TABLE
-from semctxd.rpc.queries import Route, around
+from semctxd.rpc.queries import Route, Routes, around
 from semctxd.rpc.question import question
+from semctxd.service import Service
 from semctxd.workspace import Environment
-
-if TYPE_CHECKING:
-    from semctxd.app import App
 
 _MAX_ROUTES = 4096  # of one method and environment
 _MAX_ROUTE_BYTES = 4096
@@ -55,36 +53,37 @@ _log = logs.get("rpc")
 class Connection(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    def __init__(self, service: Service, routes: Routes) -> None:
+        self.service = service
+        self._all_routes = routes
         self.view = uuid.uuid4().hex
         self.topics: frozenset[str] = frozenset()
         self._decoder = Decoder()
-        self._count_hit = app.metrics.hit
-        self._log_hits = app.config.log.hits
+        self._count_hit = service.metrics.hit
+        self._log_hits = service.config.log.hits
         self._running: dict[object, anyio.CancelScope] = {}  # by request id
-        self.introduce("", app.env)
+        self.introduce("", service.env)
         self._transport: asyncio.Transport
 
     def introduce(self, client: str, env: Environment) -> None:
         """Who the client is, and its environment; the routes of its questions are shared with clients of the same."""
         self.client = client
         self.env = env
-        self._routes = self.app.routes_of(env)
+        self._routes = self._all_routes.of(env)
 
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Only the user of the daemon may talk to it."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
-        if peer_uid(transport.get_extra_info("socket")) != self.app.uid:
+        if peer_uid(transport.get_extra_info("socket")) != self.service.uid:
             self._transport.abort()
             return
-        self.app.connections.add(self)
+        self.service.clients.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits any more: cancel the work."""
-        self.app.connections.discard(self)
+        self.service.clients.discard(self)
         self.cancel_all()
 
     def pause_writing(self) -> None:
@@ -120,7 +119,7 @@ class Connection(asyncio.Protocol):
             return
         if request.method == "$/cancelRequest":
             self._cancel(request)
-        elif len(self._running) >= self.app.config.daemon.max_requests:
+        elif len(self._running) >= self.service.config.daemon.max_requests:
             if number:
                 self.send(error_reply(number, TooManyRequests()))
         else:
@@ -159,8 +158,8 @@ class Connection(asyncio.Protocol):
 
     def _route(self, routes: dict[bytes, Route], method: str, params: bytes) -> Route | None:
         asked = question(method, params)
-        workspace = self.app.workspaces.get(asked.root)
-        if workspace is None or asked.respelt or self.app.draining:
+        workspace = self.service.workspaces.get(asked.root)
+        if workspace is None or asked.respelt or self.service.draining:
             return None
         route = Route(workspace, asked, self.env)
         if len(params) <= _MAX_ROUTE_BYTES:
@@ -192,16 +191,16 @@ class Connection(asyncio.Protocol):
         scope = self._running[request_id] = anyio.CancelScope()
 
         async def run() -> None:
-            with self.app.request():
+            with self.service.request():
                 with scope:
-                    reply = await dispatch(message, TABLE, self, self.app.config.daemon.max_batch)
+                    reply = await dispatch(message, TABLE, self, self.service.config.daemon.max_batch)
                     if reply:
                         self.send(reply)
                 if scope.cancelled_caught and number:
-                    self.send(error_reply(number, ShuttingDown() if self.app.draining else Cancelled()))
+                    self.send(error_reply(number, ShuttingDown() if self.service.draining else Cancelled()))
                 del self._running[request_id]
 
-        self.app.spawn(run)
+        self.service.spawn(run)
 
     def _cancel(self, request: Request) -> None:
         with suppress(msgspec.DecodeError, msgspec.ValidationError):
@@ -222,10 +221,10 @@ class Connection(asyncio.Protocol):
 
     def admit(self) -> None:
         """See dispatch.Context."""
-        if self.app.draining:
+        if self.service.draining:
             raise ShuttingDown
 
     def finished(self, method: str, seconds: float, error: str | None, cached: bool) -> None:
         """See dispatch.Context: the canonical line of a request."""
-        self.app.metrics.record(method, seconds, error, cached)
+        self.service.metrics.record(method, seconds, error, cached)
         _log.info("request", method=method, ms=round(seconds * 1e3, 3), error=error, cached=cached, client=self.client)

@@ -1,0 +1,183 @@
+"""The state of one daemon: its workspaces, its clients, what they share, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import anyio
+import msgspec
+
+from semctxd import logs
+from semctxd.cache import Cache
+from semctxd.config import Config
+from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
+from semctxd.metrics import Metrics
+from semctxd.watch.eager import EagerGate, follow
+from semctxd.watch.gate import Gate, InotifyGate
+from semctxd.workspace import Environment, Workspace
+
+_log = logs.get("service")
+
+
+class Client(Protocol):
+    """A connection, as the service sees it."""
+
+    view: str
+    topics: frozenset[str]
+
+    def notify(self, topic: str, message: bytes) -> None:
+        """Send a notification, if the client subscribed to its topic."""
+
+    def cancel_all(self) -> None:
+        """Give every request under way its last reply."""
+
+    def close(self) -> None:
+        """Write what is queued, then close."""
+
+
+class Service:
+    """All state of one daemon. Lives on the loop, within the task group `tasks`."""
+
+    def __init__(self, config: Config, tasks: anyio.abc.TaskGroup) -> None:
+        self.config = config
+        self.started = time.monotonic()
+        self.uid = os.getuid()
+        self.env = Environment.of(dict(os.environ))
+        self.metrics = Metrics()
+        self.cache = Cache(
+            ttl_s=config.cache.ttl_s, max_entries=config.cache.max_entries, max_bytes=config.cache.max_bytes
+        )
+        self.clients: set[Client] = set()
+        self.workspaces: dict[str, Workspace] = {}  # by canonical root
+        self.stopping = anyio.Event()
+        self.draining = False
+        self._running = 0
+        self._rest = anyio.Event()
+        self._tasks = tasks
+        self._opening: dict[str, anyio.Event] = {}
+        self._witnesses: dict[str, anyio.CancelScope] = {}
+        use_inotify = config.watch.gate == "inotify" or (config.watch.gate == "auto" and os.uname().sysname == "Linux")
+        self.gate: Gate = InotifyGate(asyncio.get_running_loop()) if use_inotify else EagerGate(self.spawn)
+
+    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a coroutine function in the daemon's task group. One that fails is logged, and takes nothing along."""
+
+        async def run() -> None:
+            try:
+                await work()
+            except Exception:
+                _log.exception("task_failed")
+
+        self._tasks.start_soon(run)
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """While a request is under way: a draining daemon waits for it."""
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._rest.set()
+
+    async def _rested(self) -> None:
+        while self._running:
+            self._rest = anyio.Event()
+            await self._rest.wait()
+
+    def publish(self, topic: str, payload: dict[str, Any]) -> None:
+        """Notify who subscribed."""
+        if any(topic in client.topics for client in self.clients):
+            message = msgspec.json.encode({"jsonrpc": "2.0", "method": f"events/{topic}", "params": payload})
+            for client in self.clients:
+                client.notify(topic, message)
+
+    # -- workspaces
+
+    async def workspace(self, root: str) -> Workspace:
+        """The workspace of a root, opened when first asked for. Raises RootRefused, RootNotFound or ShuttingDown."""
+        canonical = canonical_root(root)
+        while canonical in self._opening:
+            await self._opening[canonical].wait()
+        if canonical in self.workspaces:
+            return self.workspaces[canonical]
+        if self.draining:
+            raise ShuttingDown
+        opened = self._opening[canonical] = anyio.Event()
+        workspace = Workspace(
+            canonical, gate=self.gate, cache=self.cache, config=self.config, spawn=self.spawn, publish=self.publish
+        )
+        try:
+            with anyio.CancelScope(shield=True):  # others may be waiting for it
+                await workspace.open()
+            self.workspaces[canonical] = workspace
+            if self.gate.proves:
+                self.spawn(lambda: self._witness(workspace))
+        finally:
+            del self._opening[canonical]
+            opened.set()
+        return workspace
+
+    def chosen(self, root: str | None) -> list[Workspace]:
+        """The open workspace of a root, or all."""
+        if root is None:
+            return list(self.workspaces.values())
+        found = self.workspaces.get(canonical_root(root))
+        return [found] if found else []
+
+    async def close(self, workspace: Workspace) -> None:
+        """Forget a workspace."""
+        del self.workspaces[workspace.root]
+        if scope := self._witnesses.pop(workspace.root, None):
+            scope.cancel()
+        self.cache.clear(workspace.shelf)
+        await workspace.close()
+
+    async def _witness(self, workspace: Workspace) -> None:
+        with anyio.CancelScope() as scope:
+            self._witnesses[workspace.root] = scope
+            await follow(workspace.folder_names, workspace.witnessed, recursive=False)
+
+    async def close_idle(self) -> None:
+        """End workspaces and sessions that nobody has used for long."""
+        since = time.perf_counter() - self.config.daemon.idle_session_s
+        for workspace in list(self.workspaces.values()):
+            if workspace.used_at < since:
+                await self.close(workspace)
+            else:
+                await workspace.stop_idle(since)
+
+    async def drain(self) -> None:
+        """Take no new work, let what runs finish within its time, tell the rest to retry, end every child."""
+        self.draining = True
+        for workspace in self.workspaces.values():
+            workspace.reroute()
+        with anyio.move_on_after(self.config.daemon.drain_s):
+            await self._rested()
+        for client in self.clients:
+            client.cancel_all()
+        await self._rested()
+        for client in tuple(self.clients):
+            client.close()
+        async with anyio.create_task_group() as closing:
+            for workspace in list(self.workspaces.values()):
+                closing.start_soon(self.close, workspace)
+        self.gate.stop()
+
+
+def canonical_root(root: str) -> str:
+    """The root without symlinks. Raises RootRefused or RootNotFound."""
+    if not root.startswith("/"):
+        raise RootRefused(f"{root!r} is no absolute path")
+    canonical = os.path.realpath(root)
+    if canonical in ("/", os.path.realpath(os.path.expanduser("~"))):
+        raise RootRefused(f"{root} is refused as a root")
+    if not os.path.isdir(canonical):
+        raise RootNotFound(f"{root} is no directory")
+    return canonical
