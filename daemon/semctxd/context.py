@@ -8,6 +8,7 @@ symbol leaves that symbol as it is.
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -102,18 +103,18 @@ async def _ask_all(
 
 
 def _describe(symbol: dict[str, Any], answer: Answer) -> None:
-    """Put a hover's signature and documentation into a symbol."""
+    """Put what a hover knows better into a symbol: the types it inferred, and documentation that was inherited."""
     hover = msgspec.json.decode(answer.raw) if answer.raw else None
     contents = hover["contents"] if hover else None
     if not isinstance(contents, dict):
         return
-    code, _, text = contents["value"].partition("\n```")
-    fence, _, code = code.partition("\n")
-    if fence == "```python" and code.startswith(("def ", "async def ", "class ")):
-        symbol["signature"] = code.strip()
-    doc = text.removeprefix("\n").removeprefix("---").strip()
-    if doc:
-        symbol["doc"] = doc.partition("\n\n")[0]
+    code, _, text = contents["value"].removeprefix("```python\n").partition("\n```")
+    if code.startswith(("def ", "async def ")) and "Unknown" not in code:
+        one_line = " ".join(code.split())
+        symbol["signature"] = one_line.replace("( ", "(").replace(", )", ")")
+    if not symbol["doc"]:
+        doc = text.removeprefix("\n").removeprefix("---").strip().partition("\n\n")[0]
+        symbol["doc"] = re.sub(r"\\([_*`\[\]])", r"\1", " ".join(doc.split()))
 
 
 def _session(workspace: Workspace, env: Environment) -> LspSession | None:
