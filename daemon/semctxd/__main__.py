@@ -20,16 +20,17 @@ def main(argv: list[str] | None = None) -> int:
 
     from semctxd.detach import Ready, detach
 
-    ready = detach(log_path()) if arguments.detach else Ready()
+    config_file, socket_file, log_file = config_path(), socket_path(), log_path()  # before the folder is left
+    ready = detach(log_file) if arguments.detach else Ready()
     from semctxd import logs
     from semctxd.config import load
     from semctxd.errors import AlreadyRunning, ConfigError, SocketRefused
     from semctxd.rpc.listen import acquire
 
     try:
-        config = load(config_path())
-        logs.configure(config.log.level, log_path() if arguments.detach else None)
-        listener = acquire(socket_path())
+        config = load(config_file)
+        logs.configure(config.log.level, log_file if arguments.detach else None)
+        listener = acquire(socket_file)
     except ConfigError as error:
         ready.failed(EX_CONFIG, str(error))
         return EX_CONFIG

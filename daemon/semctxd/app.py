@@ -6,6 +6,8 @@ import asyncio
 import gc
 import os
 import signal
+import sys
+from typing import Any
 
 import anyio
 
@@ -13,7 +15,7 @@ from semctxd import logs
 from semctxd.config import Config
 from semctxd.detach import Ready
 from semctxd.notify import notify, watchdog_interval
-from semctxd.rpc.listen import Listener
+from semctxd.rpc.listen import BACKLOG, Listener
 from semctxd.rpc.queries import Routes
 from semctxd.rpc.server import Connection
 from semctxd.service import Service
@@ -27,8 +29,10 @@ async def serve(listener: Listener, config: Config, ready: Ready) -> None:
     async with anyio.create_task_group() as tasks:
         service = Service(config, tasks)
         routes = Routes()
+        # from Python 3.13 on a loop removes the socket of a server that it closes, even one that is systemd's
+        keep_socket: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
         server = await asyncio.get_running_loop().create_unix_server(
-            lambda: Connection(service, routes), sock=listener.socket
+            lambda: Connection(service, routes), sock=listener.socket, backlog=BACKLOG, **keep_socket
         )
         tasks.start_soon(_stop_on_signal, service)
         tasks.start_soon(_keep_house, service, listener)

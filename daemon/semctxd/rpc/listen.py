@@ -26,7 +26,7 @@ from contextlib import suppress
 from semctxd.errors import AlreadyRunning, SocketRefused
 
 _HANDED_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
-_BACKLOG = 1024
+BACKLOG = 1024
 _MAX_PATH_BYTES = 103 if sys.platform == "darwin" else 107  # sun_path without its final NUL
 _LOCK_POLL_S = 0.02
 
@@ -176,7 +176,7 @@ def _bind(path: str) -> socket.socket:
     mask = os.umask(0o177)
     try:
         sock.bind(path)
-        sock.listen(_BACKLOG)
+        sock.listen(BACKLOG)
     finally:
         os.umask(mask)
     return sock
