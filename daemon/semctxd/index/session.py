@@ -19,7 +19,7 @@ class IndexerSession(Child):
     def __init__(
         self, *, root: str, env: Mapping[str, str], deadline_s: float, spawn: Spawn, changed: Callable[[Child], None]
     ) -> None:
-        argv = [sys.executable, "-m", "semctxd.index", root]
+        argv = [sys.executable, "-P", "-m", "semctxd.index", root]
         super().__init__("indexer", argv, cwd="/", env=env, deadline_s=deadline_s, spawn=spawn, changed=changed)
         self._root = root
         self._due: dict[str, None] = {}
