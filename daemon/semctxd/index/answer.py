@@ -9,10 +9,11 @@ from semctxd.index import conventions, imports, knowledge
 from semctxd.index.live import LiveIndex
 from semctxd.index.symbols import to_json
 from semctxd.ranking import files as file_ranking
-from semctxd.ranking import signals as gathering
+from semctxd.ranking.gather import gather
 from semctxd.ranking.question import Question
 from semctxd.ranking.records import Record
 from semctxd.ranking.score import Ranked, rank
+from semctxd.ranking.signals import best
 from semctxd.ranking.signature import name_of
 from semctxd.ranking.text import keywords
 
@@ -24,7 +25,9 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     """The result of `context/query`, without `meta`."""
     limits = params.get("limits", {})
     question, ranked, files = _ranked(live, params, limits.get("symbols", _SYMBOLS))
-    wanted = [one for one in ranked if one.confidence >= params.get("minConfidence", 0.0)][: limits.get("symbols", _SYMBOLS)]
+    wanted = [one for one in ranked if one.confidence >= params.get("minConfidence", 0.0)][
+        : limits.get("symbols", _SYMBOLS)
+    ]
     explain = params.get("explain", False)
     symbols = [_symbol(live, question, one, explain) for one in wanted]
     said = keywords(f"{question.intent} {question.name}")
@@ -52,7 +55,7 @@ def relevant_files(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
 
 def _ranked(live: LiveIndex, params: dict[str, Any], count: int) -> tuple[Question, list[Ranked], list[dict[str, Any]]]:
     question, hidden = ask(live, params)
-    signals = gathering.gather(live.resolver(hidden), question)
+    signals = gather(live.resolver(hidden), question)
     ranked = rank(signals, max(count, _JUDGED))
     files = file_ranking.rank_files(signals, ranked)
     return question, ranked + _padding(live, ranked, count - len(ranked), hidden), files
@@ -69,7 +72,13 @@ def ask(live: LiveIndex, params: dict[str, Any]) -> tuple[Question, int]:
     elif owner := live.resolver().named(file, qualname.rpartition(".")[0]) if "." in qualname else None:
         line = live.store.symbols[owner].end
     question = Question(
-        params["intent"], params.get("signature", ""), params.get("arguments", ""), file, qualname, params.get("draft", ""), line
+        params["intent"],
+        params.get("signature", ""),
+        params.get("arguments", ""),
+        file,
+        qualname,
+        params.get("draft", ""),
+        line,
     )
     return question, target.id if target is not None else 0
 
@@ -97,6 +106,8 @@ def _padding(live: LiveIndex, ranked: list[Ranked], count: int, hidden: int) -> 
         return []
     there = {one.id for one in ranked} | {hidden}
     rest = {
-        id: float(len(live.store.mentions.get(symbol.name))) for id, symbol in live.store.symbols.items() if id not in there
+        id: float(len(live.store.mentions.get(symbol.name)))
+        for id, symbol in live.store.symbols.items()
+        if id not in there
     }
-    return [Ranked(id, 0.0, {}) for id in gathering.best(live.resolver(), rest, count)]
+    return [Ranked(id, 0.0, {}) for id in best(live.resolver(), rest, count)]

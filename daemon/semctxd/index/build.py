@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from hashlib import blake2b
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess

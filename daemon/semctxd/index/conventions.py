@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from typing import Any
 
 from semctxd.index.live import LiveIndex
@@ -18,6 +19,7 @@ _FEW = 2  # what was seen less often is no convention
 
 def mine(live: LiveIndex, target: str) -> list[dict[str, Any]]:
     """The conventions of the workspace; evidence is taken from near `target` (a relative path, or "")."""
+    near = live.nearness(target)
     by_key: dict[str, list[tuple[int, str]]] = {}
     for (key, value), files in live.store.marks.items():
         by_key.setdefault(key, []).append((sum(count for count, _ in files.values()), value))
@@ -28,21 +30,6 @@ def mine(live: LiveIndex, target: str) -> list[dict[str, Any]]:
         for count, value in values[: _SEVERAL.get(key, 1)]:
             if count >= _FEW:
                 files = live.store.marks[key, value]
-                evidence = [f"{path}:{files[path][1]}" for path in nearest(files, target, _EVIDENCE)]
+                evidence = [f"{path}:{files[path][1]}" for path in nsmallest(_EVIDENCE, files, key=near.__getitem__)]
                 found.append({"key": key, "value": value, "count": count, "of": total, "evidence": evidence})
     return found
-
-
-def nearest(paths: Any, target: str, count: int) -> list[str]:
-    """The paths that share most folders with the target's, then by name; the target itself comes first."""
-    folders = target.split("/")
-
-    def order(path: str) -> tuple[int, str]:
-        shared = 0
-        for mine, theirs in zip(folders, path.split("/"), strict=False):
-            if mine != theirs:
-                break
-            shared += 1
-        return -shared, path
-
-    return sorted(paths, key=order)[:count]

@@ -31,14 +31,16 @@ _PARSER = Parser(_LANGUAGE)
 
 def _id(kind: str) -> int:
     found = _LANGUAGE.id_for_node_kind(kind, True)
-    assert found is not None  # noqa: S101 (a grammar without it is another language)
+    assert found is not None
     return found
 
 
 _FUNCTION, _CLASS, _DECORATED = _id("function_definition"), _id("class_definition"), _id("decorated_definition")
 _DECORATOR, _COMMENT_NODE, _KEYWORD = _id("decorator"), _id("comment"), _id("keyword_argument")
 _IMPORT, _FROM = _id("import_statement"), _id("import_from_statement")
-_EXPRESSION, _ASSIGNMENT, _STRING, _IDENTIFIER = map(_id, ("expression_statement", "assignment", "string", "identifier"))
+_EXPRESSION, _ASSIGNMENT, _STRING, _IDENTIFIER = map(
+    _id, ("expression_statement", "assignment", "string", "identifier")
+)
 _TUPLES = frozenset(map(_id, ("pattern_list", "tuple_pattern", "list_pattern")))
 _ERROR = 65535
 _NESTING = frozenset(
@@ -52,7 +54,8 @@ _SPACE = re.compile(r"\s+")
 _COMMENT = re.compile(r"#[^\n]*")
 _VALUE = re.compile(rf"(?:await\s+)?({CHAIN})(\()?")
 _DOCSTRING = re.compile(
-    r"""(?:\s*\#[^\n]*\n)*\s*[rRuU]?(?:\"{3}(.*?)\"{3}|'{3}(.*?)'{3}|"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')\s*(?:\n|;|$|\#)""", re.S
+    r"""(?:\s*\#[^\n]*\n)*\s*[rRuU]?(?:\"{3}(.*?)\"{3}|'{3}(.*?)'{3}|"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')\s*(?:\n|;|$|\#)""",
+    re.S,
 )
 _DOC_MAX = 600
 _VARIABLE_MAX = 120
@@ -164,7 +167,12 @@ class _File:
 
     def decorated(self, node: Node, owner: str, in_class: bool) -> None:
         definition = node.child_by_field_name("definition")
-        chains = (self.chain(inner) for child in node.named_children if child.kind_id == _DECORATOR for inner in child.named_children[:1])
+        chains = (
+            self.chain(inner)
+            for child in node.named_children
+            if child.kind_id == _DECORATOR
+            for inner in child.named_children[:1]
+        )
         decorators = " ".join(filter(None, chains))
         if definition is not None and definition.kind_id == _FUNCTION:
             self.function(definition, owner, in_class, decorators)
@@ -176,7 +184,11 @@ class _File:
         if name_node is None or body is None:
             return
         listed = node.child_by_field_name("superclasses")
-        bases = [] if listed is None else [self.chain(child) for child in listed.named_children if child.kind_id != _KEYWORD]
+        bases = (
+            []
+            if listed is None
+            else [self.chain(child) for child in listed.named_children if child.kind_id != _KEYWORD]
+        )
         doc, style = documentation(self.slice(body.start_byte, min(body.end_byte, body.start_byte + 5000)))
         self.add(
             name_node, node, "class", owner, signature=self.head(node, body), doc=doc, style=style, decorators=decorators,
@@ -191,7 +203,11 @@ class _File:
         taken = self.bodies.get(body.start_point[0])
         code = self.whole[slice(*taken)].decode("utf-8", "replace") if taken else self.of(body)
         last = body.start_point[0] + 1 + code.count("\n")
-        imports = None if taken or "import " not in code else [one for inner in self.local_imports(body) for one in self.imported(inner)]
+        imports = (
+            None
+            if taken or "import " not in code
+            else [one for inner in self.local_imports(body) for one in self.imported(inner)]
+        )
         doc, style = documentation(code)
         head = self.head(node, body)
         self.add(

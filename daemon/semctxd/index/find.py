@@ -41,12 +41,20 @@ def _names(live: LiveIndex, wanted: str, match: str) -> list[tuple[float, str]]:
     low = wanted.lower()
     names = live.store.by_name.keys()
     if match == "substring":
-        return [((name != wanted) + (name.lower() != low) + (wanted not in name), name) for name in names if low in name.lower()]
+        return [
+            ((name != wanted) + (name.lower() != low) + (wanted not in name), name)
+            for name in names
+            if low in name.lower()
+        ]
     matcher = SequenceMatcher(b=low, autojunk=False)
     found = []
     for name in names:
         matcher.set_seq1(name.lower())
-        if matcher.real_quick_ratio() >= _FUZZY_CUTOFF and matcher.quick_ratio() >= _FUZZY_CUTOFF and matcher.ratio() >= _FUZZY_CUTOFF:
+        if (
+            matcher.real_quick_ratio() >= _FUZZY_CUTOFF
+            and matcher.quick_ratio() >= _FUZZY_CUTOFF
+            and matcher.ratio() >= _FUZZY_CUTOFF
+        ):
             found.append((1 - matcher.ratio() + (name != wanted) * 1e-3, name))
     return found
 

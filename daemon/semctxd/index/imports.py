@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from typing import Any, NamedTuple
 
-from semctxd.index.conventions import nearest
 from semctxd.index.live import LiveIndex
 from semctxd.index.resolve import Resolver
 from semctxd.ranking.question import Question
@@ -47,7 +47,9 @@ def patterns(live: LiveIndex, question: Question, ranked: list[Ranked]) -> list[
         by_module.setdefault(group, []).append((score, name))
     groups = [sorted(names, key=lambda scored: (-scored[0], scored[1])) for names in by_module.values()]
     groups.sort(key=lambda names: (-names[0][0], names[0][1]))
-    return [_pattern(live, question, [name for _, name in names], instances) for names in groups if names[0][0] >= _LEAST]
+    return [
+        _pattern(live, question, [name for _, name in names], instances) for names in groups if names[0][0] >= _LEAST
+    ]
 
 
 def _pattern(
@@ -59,7 +61,7 @@ def _pattern(
     for name in names:
         for path, instance in instances[name][1].items():
             files.setdefault(path, instance)
-    evidence = nearest(files, question.file, _EVIDENCE)
+    evidence = nsmallest(_EVIDENCE, files, key=live.nearness(question.file).__getitem__)
     return {
         "module": module,
         "names": [name.name for name in shown],
@@ -87,7 +89,9 @@ def _wanted_symbols(live: LiveIndex, question: Question, ranked: list[Ranked]) -
         symbol = live.store.symbols[one.id]
         id = one.id if not symbol.owner else resolver.named(symbol.path, symbol.owner.partition(".")[0])
         if id is not None and symbol.path != question.file:
-            share = one.confidence if not symbol.owner else one.confidence / 3  # a member is mostly reached through a value
+            share = (
+                one.confidence if not symbol.owner else one.confidence / 3
+            )  # a member is mostly reached through a value
             wanted[id] = max(share, wanted.get(id, 0.0))
     return wanted
 
@@ -101,7 +105,9 @@ def _used_by_neighbours(live: LiveIndex, resolver: Resolver, question: Question)
     found: dict[Name, float] = {}
     for id in nearest_functions:
         path = symbols[id].path
-        bound = {name.bound: name for statement in live.store.files[path].imports for name in names_of(live, path, statement)}
+        bound = {
+            name.bound: name for statement in live.store.files[path].imports for name in names_of(live, path, statement)
+        }
         for root in dict.fromkeys(chain.partition(".")[0].removesuffix("()") for chain in resolver.body(id).uses):
             if name := bound.get(root):
                 found[name] = found.get(name, 0.0) + likeness[id] / total
@@ -115,8 +121,9 @@ def _instances(
     own = live.modules.name(target) if target else ""
     by_name = {live.store.symbols[id].name: id for id in sorted(symbols, key=lambda id: symbols[id])}
     roots = {name.name or name.module for name in names}
+    importers = {first for name in (*by_name, *sorted(roots)) for first in live.store.importers.get(name)}
     found: dict[Name, tuple[float, dict[str, Instance]]] = {}
-    for path in sorted(live.store.files):
+    for path in sorted(map(live.store.path, importers)):
         for statement in live.store.files[path].imports:
             originals = [original for original, _ in statement.names] or [statement.module]
             if not any(original in by_name or original in roots for original in originals):
@@ -133,7 +140,9 @@ def _instances(
     return _one_spelling(found)
 
 
-def _one_spelling(found: dict[Name, tuple[float, dict[str, Instance]]]) -> dict[Name, tuple[float, dict[str, Instance]]]:
+def _one_spelling(
+    found: dict[Name, tuple[float, dict[str, Instance]]],
+) -> dict[Name, tuple[float, dict[str, Instance]]]:
     """Of the spellings that import one name, the most frequent."""
     best_of: dict[str, Name] = {}
     for name in sorted(found, key=lambda name: (-len(found[name][1]), name)):

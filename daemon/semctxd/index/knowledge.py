@@ -20,7 +20,9 @@ def _table() -> dict[str, Any]:
 def context(said: list[str], limits: dict[str, int]) -> dict[str, Any]:
     """The result of `context/query`, without `meta`, for the words of an intent."""
     words = {stem(word) for word in said}
-    scored = [(sum(stem(word) in words for word in topic["words"]), at, topic) for at, topic in enumerate(_table()["topic"])]
+    scored = [
+        (sum(stem(word) in words for word in topic["words"]), at, topic) for at, topic in enumerate(_table()["topic"])
+    ]
     topics = [topic for hits, _, topic in sorted(scored, key=lambda item: (-item[0], item[1])) if hits]
     symbols = [_symbol(text) for topic in topics for text in topic["symbols"]][: limits.get("symbols", 20)]
     statements = dict.fromkeys(statement for topic in topics for statement in topic["imports"])
@@ -31,7 +33,8 @@ def context(said: list[str], limits: dict[str, int]) -> dict[str, Any]:
         "files": [],
         "imports": [_import(statement) for statement in statements][: limits.get("imports", 10)],
         "conventions": [
-            {"key": key, "value": value, "count": 0, "of": 0, "evidence": []} for key, value in _table()["conventions"].items()
+            {"key": key, "value": value, "count": 0, "of": 0, "evidence": []}
+            for key, value in _table()["conventions"].items()
         ][: limits.get("conventions", 10)],
         "keywords": said,
         "source": "knowledge-base",
@@ -55,4 +58,12 @@ def _import(statement: str) -> dict[str, Any]:
     else:
         module, _, listed = statement.removeprefix("from ").partition(" import ")
         names = listed.split(", ")
-    return {"module": module, "names": names, "statement": statement, "count": 0, "evidence": [], "checked": False, "at": [0, 0]}
+    return {
+        "module": module,
+        "names": names,
+        "statement": statement,
+        "count": 0,
+        "evidence": [],
+        "checked": False,
+        "at": [0, 0],
+    }

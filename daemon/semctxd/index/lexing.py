@@ -32,7 +32,7 @@ _STATEMENTS = re.compile(
     re.M | re.X,
 )
 
-_IDENTIFIERS = re.compile(_NAME)
+_IDENTIFIERS = re.compile(rf"(?<!\w){_NAME}")
 _OTHERS = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")}
 
 

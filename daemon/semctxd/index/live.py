@@ -14,7 +14,9 @@ from semctxd.index.modules import Modules
 from semctxd.index.resolve import Resolver
 from semctxd.index.store import Store
 
-_SETTLED_NS = 50_000_000  # a file system's clock ticks in steps of up to 10 ms; a younger stat may stand for two contents
+_SETTLED_NS = (
+    50_000_000  # a file system's clock ticks in steps of up to 10 ms; a younger stat may stand for two contents
+)
 
 
 class _Known(NamedTuple):
@@ -35,6 +37,7 @@ class LiveIndex:
         self._resolvers: dict[int, Resolver] = {}  # hidden function -> resolver, of this generation
         self._generation = -1
         self._modules = Modules(())
+        self._nearness: tuple[str, dict[str, int]] = ("", {})
 
     # -- changes ----------------------------------------------------------------------------------
 
@@ -120,9 +123,28 @@ class LiveIndex:
             found = self._resolvers[hidden] = Resolver(self.store, self._modules, hidden)
         return found
 
+    def nearness(self, target: str) -> dict[str, int]:
+        """Rank of every file seen from `target`: itself, those that share most folders with it, then by path."""
+        self._renew()
+        if self._nearness[0] != target or not self._nearness[1]:
+            parts = target.split("/")
+            order = sorted(self.store.files, key=lambda path: (-_shared(parts, path.split("/")), path))
+            self._nearness = target, {path: rank for rank, path in enumerate(order)}
+        return self._nearness[1]
+
     def _renew(self) -> None:
         if self._generation != self.store.generation:
             if self._modules.paths != self.store.files.keys():
                 self._modules = Modules(self.store.files)
             self._resolvers.clear()
+            self._nearness = ("", {})
             self._generation = self.store.generation
+
+
+def _shared(mine: list[str], theirs: list[str]) -> int:
+    shared = 0
+    for one, other in zip(mine, theirs, strict=False):
+        if one != other:
+            break
+        shared += 1
+    return shared

@@ -352,4 +352,3 @@ class Resolver:
     def names_used(self, function: int) -> set[str]:
         """Every name and attribute in a function's body, resolved or not."""
         return {part for chain in self.body(function).uses for part in chain.replace("()", "").split(".") if part}
-

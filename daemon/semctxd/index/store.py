@@ -92,9 +92,13 @@ class Store:
         self.by_name = Table()  # name -> symbols
         self.by_parameter = Table()  # parameter's name -> functions
         self.mentions = Table()  # identifier -> files (their first ids)
-        self.marks: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}  # key, value -> path -> how often, first line
+        self.importers = Table()  # imported name, or module of an `import module` -> files (their first ids)
+        self.marks: dict[
+            tuple[str, str], dict[str, tuple[int, int]]
+        ] = {}  # key, value -> path -> how often, first line
         self._bodies: dict[int, Body] = {}
         self._first: dict[str, int] = {}
+        self._paths: dict[int, str] = {}
         self._next = 1
 
     def ids(self, path: str) -> range:
@@ -102,9 +106,9 @@ class Store:
         first = self._first.get(path, 0)
         return range(first, first + len(self.files[path].symbols)) if first else range(0)
 
-    def file_number(self, path: str) -> int:
-        """The number under which a file stands in `mentions`; 0 for an unknown one."""
-        return self._first.get(path, 0)
+    def path(self, first: int) -> str:
+        """The file whose first id this is."""
+        return self._paths[first]
 
     def body(self, id: int) -> Body:
         """What a function's body says; nothing, for what is no function."""
@@ -123,6 +127,8 @@ class Store:
         self.files[record.path] = record
         self._first[record.path] = first
         self.mentions.add(record.names.split(), first)
+        self.importers.add(_imported(record), first)
+        self._paths[first] = record.path
         for key, value, count, line in record.marks:
             self.marks.setdefault((key, value), {})[record.path] = count, line
         for id, symbol in enumerate(record.symbols, first):
@@ -142,6 +148,8 @@ class Store:
             return False
         first = self._first.pop(path)
         last = first + len(record.symbols) + 1
+        self.importers.remove(_imported(record), first, last)
+        del self._paths[first]
         for key, value, _, _ in record.marks:
             del self.marks[key, value][path]
         self.mentions.remove(record.names.split(), first, last)
@@ -157,3 +165,7 @@ class Store:
         self.by_parameter.remove(parameters, first, last)
         self.generation += 1
         return True
+
+
+def _imported(record: FileRecord) -> set[str]:
+    return {name for one in record.imports for name in ([original for original, _ in one.names] or [one.module])}

@@ -56,7 +56,10 @@ def rows(signals: Signals, ids: list[int]) -> list[array[float]]:
     own = _Own(corpus, question, signals)
     gathered = [signals.of(signal) for signal in GATHERED]
     by_text = {id: 1 / (1 + at) for at, id in enumerate(sorted(ids, key=lambda id: -signals.of("text").get(id, 0.0)))}
-    return [array("d", [*(scores.get(id, 0.0) for scores in gathered), *own.of(corpus.store.symbols[id], by_text[id])]) for id in ids]
+    return [
+        array("d", [*(scores.get(id, 0.0) for scores in gathered), *own.of(corpus.store.symbols[id], by_text[id])])
+        for id in ids
+    ]
 
 
 class _Own:
@@ -130,4 +133,10 @@ class _Own:
 def is_test(path: str) -> bool:
     """Whether a file holds tests, by the usual names of files and folders."""
     *folders, file = path.split("/")
-    return file.startswith("test_") or file.endswith("_test.py") or file == "conftest.py" or "tests" in folders or "test" in folders
+    return (
+        file.startswith("test_")
+        or file.endswith("_test.py")
+        or file == "conftest.py"
+        or "tests" in folders
+        or "test" in folders
+    )

@@ -21,7 +21,8 @@ def rank_files(signals: Signals, ranked: list[Ranked]) -> list[dict[str, Any]]:
         best.setdefault(symbol.path, []).append(symbol.qualname)
     scores = {path: round(1 - chance, 3) for path, chance in missing.items()}
     return [
-        {"path": path, "score": scores[path], "why": _why(path, best[path], signals)} for path in sorted(scores, key=lambda path: (-scores[path], path))
+        {"path": path, "score": scores[path], "why": _why(path, best[path], signals)}
+        for path in sorted(scores, key=lambda path: (-scores[path], path))
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from semctxd.ranking.signature import parameters
+
 Style = Literal["", "google", "numpy", "sphinx", "plain"]
 
 Mark = tuple[str, str, int, int]

@@ -21,6 +21,8 @@ def rank(signals: Signals, count: int) -> list[Ranked]:
     """The `count` best candidates, best first."""
     ranked = []
     for id in candidates(signals, count):
-        shares = {name: round(weight * signals.of(name)[id], 3) for name, weight in PRIORS.items() if id in signals.of(name)}
+        shares = {
+            name: round(weight * signals.of(name)[id], 3) for name, weight in PRIORS.items() if id in signals.of(name)
+        }
         ranked.append(Ranked(id, round(1 / (1 + math.exp(3 - sum(shares.values()) / 2)), 3), shares))
     return ranked

@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
-_SUBTOKEN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\dA-Za-z_]+")
-_SUFFIXES = ("ations", "ation", "ings", "ing", "ies", "ied", "ers", "er", "ed", "es", "s")
+_SUBTOKEN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+")
+_SUFFIXES = ("ations", "ation", "ating", "ated", "ates", "ate", "ings", "ing", "ies", "ied", "ers", "er", "ed", "es", "s", "e")
 
 # Words of requirement prose that say nothing about the repository: articles, glue, and the vocabulary of
 # docstrings themselves (returns, given, value …).
@@ -22,10 +22,10 @@ STOP_WORDS = frozenset(
 
 
 def stem(word: str) -> str:
-    """`word` without its commonest English ending; at least three letters stay."""
+    """`word` without its commonest English endings; at least three letters stay."""
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= 3:
-            return word[: -len(suffix)]
+            return stem(word[: -len(suffix)])
     return word
 
 

@@ -1,0 +1,38 @@
+"""Signals from a draft: code that a generator wrote before it had context."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+
+from semctxd.ranking.signals import Signals, best, search
+from semctxd.ranking.text import subtokens
+
+
+def drafted(signals: Signals) -> None:
+    corpus, draft = signals.corpus, signals.question.drafted
+    for signal, names in (
+        ("called in the draft", draft.calls),
+        ("attribute in the draft", draft.attributes),
+        ("in the draft", draft.names),
+    ):
+        for name in names:
+            ids = [id for id in corpus.store.by_name.get(name) if id != corpus.hidden]
+            signals.put(signal, ids, 1.0 if len(ids) < 3 else 1 / math.sqrt(len(ids)))
+    for name, receiver in draft.attributes.items():
+        if receiver in ("self", "cls"):
+            signals.put(
+                "attribute of self in the draft", [id for id in corpus.store.by_name.get(name) if id != corpus.hidden]
+            )
+        elif receiver:
+            said = set(subtokens(receiver))
+            for id in corpus.store.by_name.get(name):
+                owner = set(subtokens(corpus.store.symbols[id].owner.rpartition(".")[2]))
+                signals.put("receiver in the draft", (id,), len(said & owner) / (len(said) or 1))
+    terms = {term: 1.0 for name in draft.names for term in subtokens(name) if len(term) > 1}
+    scores = search(corpus, terms)
+    top = max(scores.values(), default=1.0)
+    nearest = best(corpus, scores, 200)
+    signals.put_all("like the draft", {id: scores[id] / top for id in nearest})
+    functions = {id: scores[id] / top for id in nearest if corpus.store.symbols[id].body is not None}
+    signals.put_all("neighbours of the draft", signals.vote(dict(islice(functions.items(), 20))))

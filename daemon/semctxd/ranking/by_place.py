@@ -1,0 +1,88 @@
+"""Signals from the place: what stands in the target's file and class, and what is used and imported there."""
+
+from __future__ import annotations
+
+import math
+
+from semctxd.ranking.by_words import similarity
+from semctxd.ranking.signals import Scores, Signals
+from semctxd.ranking.text import subtokens
+
+_FILE_FUNCTIONS = 150
+
+
+def file(signals: Signals, likeness: Scores) -> None:
+    """What stands in the target's file, what its functions use, what it imports."""
+    corpus, question = signals.corpus, signals.question
+    symbols = corpus.store.symbols
+    ids = [id for id in corpus.store.ids(question.file) if id != corpus.hidden]
+    signals.put("same file", ids)
+    if question.line:
+        for id in ids:
+            distance = abs(symbols[id].line - question.line)
+            signals.put("near", (id,), 1 / (1 + distance / 20))
+            if symbols[id].line < question.line:
+                signals.put("before", (id,))
+    functions = [id for id in ids if symbols[id].body is not None]
+    functions.sort(key=lambda id: (abs(symbols[id].line - question.line), symbols[id].line))
+    functions = functions[:_FILE_FUNCTIONS]
+    resemblance = similarity(signals, likeness)
+    signals.put_all("file's uses", signals.vote(dict.fromkeys(functions, 1.0)))
+    signals.put_all("file's uses by name", signals.vote_by_name(dict.fromkeys(functions, 1.0)))
+    signals.put_all("similar functions of the file", signals.vote({id: resemblance(id) for id in functions}))
+    if question.line:
+        near = {id: math.exp(-abs(symbols[id].line - question.line) / 80) for id in functions}
+        signals.put_all("near functions of the file", signals.vote(near))
+    for id in functions:
+        if corpus.hidden and corpus.hidden in corpus.uses(id):
+            signals.put("calls the target", (id,))
+            signals.put("caller's uses", [used for used in corpus.uses(id) if used != corpus.hidden])
+    imports(signals)
+
+
+def imports(signals: Signals) -> None:
+    corpus, question = signals.corpus, signals.question
+    for name, value in corpus.scope(question.file).items():
+        if value.kind == "module":
+            signals.put(
+                "in an imported module",
+                [id for id in corpus.store.ids(str(value.of)) if not corpus.store.symbols[id].owner],
+            )
+        elif corpus.store.symbols[value.of].path != question.file and name != "*":
+            signals.put("imported", (value.of,))
+            signals.put("in a file imported from", corpus.store.ids(corpus.store.symbols[value.of].path))
+            if corpus.store.symbols[value.of].kind == "class":
+                signals.put("member of imported class", corpus.all_members(value.of).values())
+    for statement in corpus.store.files[question.file].imports:
+        if source := corpus.imported_from(question.file, statement):
+            signals.put("in a file imported from", corpus.store.ids(source))
+
+
+def klass(signals: Signals, likeness: Scores) -> None:
+    """The target's class: members, bases, what its methods use, what its attributes are."""
+    corpus, question = signals.corpus, signals.question
+    symbols = corpus.store.symbols
+    cls = corpus.named(question.file, question.owner) if question.owner else None
+    if cls is None or symbols[cls].kind != "class":
+        return
+    signals.put("same class", [cls, *corpus.members(cls).values()])
+    for depth, base in enumerate(corpus.mro(cls)):
+        signals.put("own or inherited", [base, *corpus.members(base).values()], 1 / (1 + depth))
+    methods = [id for id in corpus.members(cls).values() if symbols[id].body is not None and id != corpus.hidden]
+    resemblance = similarity(signals, likeness)
+    signals.put_all("class's uses", signals.vote(dict.fromkeys(methods, 1.0)))
+    signals.put_all("class's uses by name", signals.vote_by_name(dict.fromkeys(methods, 1.0)))
+    signals.put_all("similar methods of the class", signals.vote({id: resemblance(id) for id in methods}))
+    names = [corpus.names_used(id) for id in methods]
+    for attribute in corpus.attribute_names(cls):
+        classes = [value.of for value in corpus.attribute(cls, attribute) if value.kind == "instance"]
+        if not classes or len(classes) > 4:
+            continue
+        tokens = subtokens(attribute)
+        said = sum(token in question.terms for token in tokens) / (len(tokens) or 1)
+        usual = sum(attribute in used for used in names) / (len(names) or 1)
+        for type_ in classes:
+            members = list(corpus.all_members(type_).values())
+            signals.put("member of attribute type", members)
+            signals.put("member of named attribute's type", members, said)
+            signals.put("member of usual attribute's type", members, usual)

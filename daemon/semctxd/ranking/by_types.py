@@ -1,0 +1,56 @@
+"""Signals from types: of parameters, of the result, and of what parameters of a name usually are."""
+
+from __future__ import annotations
+
+from semctxd.ranking.corpus import Corpus
+from semctxd.ranking.signals import Signals
+
+
+def types(signals: Signals) -> None:
+    corpus, question = signals.corpus, signals.question
+    for name, annotation in question.parameters:
+        classes = corpus.classes_in(annotation, question.file) if question.file else []
+        for cls in classes or _classes_called(corpus, annotation):
+            signals.put("parameter type", (cls,))
+            signals.put("member of parameter type", corpus.all_members(cls).values())
+        if not annotation:
+            for cls in _classes_called(corpus, name):
+                signals.put("class called like a parameter", (cls,))
+                signals.put("member of class called like a parameter", corpus.all_members(cls).values())
+            for cls, share in _usual_types(corpus, name).items():
+                signals.put("member of usual parameter type", corpus.all_members(cls).values(), share)
+    for cls in _classes_called(corpus, question.returns):
+        signals.put("returned type", (cls,))
+        signals.put("member of returned type", corpus.members(cls).values())
+        for id in corpus.store.by_name.get(corpus.store.symbols[cls].name):
+            signals.put("returned type", (id,), 0.5)
+    said = {word for word in question.arguments.replace("`", " ").split()}
+    for cls in _classes_called(corpus, " ".join(sorted(word.strip(".,;:()[]") for word in said))):
+        signals.put("class in the arguments' words", (cls,))
+
+
+def _classes_called(corpus: Corpus, text: str) -> list[int]:
+    """Classes whose name stands in a text, or is the camel case of a snake case word of it."""
+    found: dict[int, None] = {}
+    for word in text.replace("[", " ").replace("]", " ").replace("|", " ").replace(",", " ").split():
+        last = word.strip("\"'").rpartition(".")[2]
+        camel = "".join(part[:1].upper() + part[1:] for part in last.split("_"))
+        for name in (last, camel):
+            ids = corpus.store.by_name.get(name) if len(name) > 2 else ()
+            if len(ids) <= 5:
+                found.update((id, None) for id in ids if corpus.store.symbols[id].kind == "class")
+    return list(found)
+
+
+def _usual_types(corpus: Corpus, parameter: str) -> dict[int, float]:
+    """The classes that parameters of that name are annotated with elsewhere, and their shares."""
+    counts: dict[int, int] = {}
+    ids = corpus.store.by_parameter.get(parameter)
+    for id in ids if len(ids) < 200 else ():
+        symbol = corpus.store.symbols[id]
+        annotation = next(type_ for name, type_ in symbol.parameters if name == parameter)
+        if annotation and id != corpus.hidden:
+            for cls in corpus.classes_in(annotation, symbol.path):
+                counts[cls] = counts.get(cls, 0) + 1
+    total = sum(counts.values())
+    return {cls: count / total for cls, count in counts.items()}

@@ -1,0 +1,90 @@
+"""Signals from words: the intent against names and docstrings, and what functions like it use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import islice
+
+from semctxd.ranking.signals import SAME_NAME, Scores, Signals, best, search
+from semctxd.ranking.text import subtokens
+
+_NEIGHBOURS = 20
+_PARAMETER_NEIGHBOURS = 40
+
+
+def text(signals: Signals) -> Scores:
+    scores = search(signals.corpus, signals.question.terms)
+    top = max(scores.values(), default=1.0)
+    for id in best(signals.corpus, scores, 400):
+        signals.put("text", (id,), scores[id] / top)
+        signals.put("text, absolute", (id,), scores[id] / 40)
+    return scores
+
+
+def neighbours(signals: Signals, text: Scores) -> Scores:
+    """Functions most like the intent vote for what they use. Returns function -> likeness, 0 to 1, of all."""
+    symbols = signals.corpus.store.symbols
+    functions = {id: score for id, score in text.items() if symbols[id].body is not None}
+    top = max(functions.values(), default=1.0)
+    likeness = {id: score / top for id, score in functions.items()}
+    nearest = {id: likeness[id] for id in best(signals.corpus, likeness, _NEIGHBOURS)}
+    signals.put_all("neighbours", signals.vote(nearest))
+    signals.put_all("neighbours by name", signals.vote_by_name(nearest))
+    signals.put_all("closest neighbours", signals.vote({id: score**2 for id, score in islice(nearest.items(), 5)}))
+    for id, score in nearest.items():
+        signals.put("best neighbour", signals.corpus.uses(id), score)
+    sharing: Scores = {}
+    for name, _ in signals.question.parameters:
+        ids = signals.corpus.store.by_parameter.get(name)
+        for id in ids if len(ids) < 400 else ():
+            if id != signals.corpus.hidden:
+                sharing[id] = sharing.get(id, 0.0) + 1 / math.log(2 + len(ids))
+    signals.put_all(
+        "same parameters",
+        signals.vote({id: sharing[id] for id in best(signals.corpus, sharing, _PARAMETER_NEIGHBOURS)}),
+    )
+    return likeness
+
+
+def named(signals: Signals) -> None:
+    """Names that the question says as they are, and what belongs to classes named in it."""
+    corpus, question = signals.corpus, signals.question
+    for name in question.names:
+        ids = [id for id in corpus.store.by_name.get(name) if id != corpus.hidden]
+        if not ids or len(ids) > SAME_NAME or len(name) < 3 or name == question.name:
+            continue
+        telling = "_" in name.strip("_") or not name.islower()
+        signals.put("named", ids, 1.0 if telling else 0.4)
+        for id in ids:
+            if telling and corpus.store.symbols[id].kind == "class":
+                signals.put("member of named class", corpus.members(id).values(), 1 / len(ids))
+
+
+def home(signals: Signals, likeness: Scores) -> None:
+    """The file and class where functions like this one live."""
+    corpus = signals.corpus
+    symbols = corpus.store.symbols
+    files: dict[str, float] = {}
+    classes: dict[int, float] = {}
+    for id in best(corpus, likeness, 30):
+        files[symbols[id].path] = files.get(symbols[id].path, 0.0) + likeness[id]
+        owner = corpus.owner(id)
+        if owner is not None:
+            classes[owner] = classes.get(owner, 0.0) + likeness[id]
+    total = sum(files.values()) or 1.0
+    for path, weight in files.items():
+        signals.put("in a file of such functions", corpus.store.ids(path), weight / total)
+    for cls, weight in classes.items():
+        signals.put("in a class of such functions", [cls, *corpus.members(cls).values()], weight / total)
+
+
+def similarity(signals: Signals, likeness: Scores) -> Callable[[int], float]:
+    """How much a function resembles the target, by words and by its name."""
+    own = set(subtokens(signals.question.name))
+
+    def similarity(id: int) -> float:
+        name = set(subtokens(signals.corpus.store.symbols[id].name))
+        return 0.02 + likeness.get(id, 0.0) + len(own & name) / (len(own | name) or 1)
+
+    return similarity

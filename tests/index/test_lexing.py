@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from semctxd.index.lexing import body, identifiers
+
+
+def test_uses_are_chains_once_and_in_order() -> None:
+    found = body(
+        "x = self.model.objects.filter(a=1).order_by('b')  # ignored.comment\n"
+        "return super().save(x, key=value)\n"
+        "f'{name.first} {other!r}' + 'text.not.seen'\n"
+        "x == y\n"
+    )
+    assert found.uses == [
+        "self.model.objects.filter", ".order_by", "super().save", "x", "value", "name.first", "other", "y",
+    ]  # fmt: skip
+
+
+def test_locals_have_the_chain_of_their_value() -> None:
+    found = body(
+        "a = Foo(1)\n"
+        "b: Bar = make()\n"
+        "c, d = pair()\n"
+        "e = await self.get()\n"
+        "for f in self.items():\n"
+        "    pass\n"
+        "for g, h in pairs:\n"
+        "    pass\n"
+        "async with open_it(1) as i:\n"
+        "    pass\n"
+        "try:\n"
+        "    pass\n"
+        "except Error as j:\n"
+        "    pass\n"
+        "call(\n"
+        "    keyword=1,\n"
+        ")\n"
+        "a = None\n"
+        "k = (1)\n"
+    )
+    assert found.locals == {
+        "a": "Foo()", "b": ":Bar", "c": "", "d": "", "e": "self.get()", "f": "self.items()", "g": "", "h": "",
+        "i": "open_it()", "j": "", "k": "",
+    }  # fmt: skip
+
+
+def test_attributes_and_returns() -> None:
+    found = body("self.a = Foo(x)\nself.b: list[Bar] = []\nself.c: Baz\nself.d = 1\nreturn self.a\nreturn make(1)\n")
+    assert found.attributes == [("a", "Foo()"), ("b", ":list[Bar]"), ("c", ":Baz")]
+    assert found.returns == ["self.a", "make()"]
+
+
+def test_identifiers_are_the_same_by_either_way() -> None:
+    text = "def f(a1, _b): return a1 + 12 - 0x1F * e.f_1"
+    assert identifiers(text).split() == ["def", "f", "a1", "_b", "return", "e", "f_1"]
+    assert identifiers(text + "  # ä").split() == ["def", "f", "a1", "_b", "return", "e", "f_1", "ä"]
