@@ -14,30 +14,37 @@ from types import TracebackType
 from typing import Any, Self
 
 PATIENCE_S = 60.0
+_NEWLINE = 10
 
 
 class Client:
     """One JSON text a line over a plain socket; no code of semctx's own client."""
 
-    def __init__(self, path: str) -> None:
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE_S)
-        try:
-            self.socket.connect(path)
-        except OSError:
-            self.socket.close()
-            raise
+    def __init__(self, connected: socket.socket) -> None:
+        connected.settimeout(PATIENCE_S)
+        self._socket = connected
         self._number = 0
 
-    def exchange(self, request: bytes, replies: int = 1) -> bytes:
-        """Send whole lines, and return as many lines: the path that is measured."""
-        self.socket.sendall(request)
-        data = self.socket.recv(1 << 18)
-        while data.count(b"\n") < replies or not data.endswith(b"\n"):
-            more = self.socket.recv(1 << 18)
-            if not more:
-                raise ConnectionError("the daemon closed the connection")
-            data += more
+    def exchange(self, request: bytes) -> bytes:
+        """Send one line, return one line: the path that is measured."""
+        self._socket.sendall(request)
+        data = self._receive()
+        while data[-1] != _NEWLINE:
+            data += self._receive()
+        return data
+
+    def exchange_all(self, requests: list[bytes]) -> list[bytes]:
+        """Send lines at once, return as many lines, in the order in which they come."""
+        self._socket.sendall(b"".join(requests))
+        data = self._receive()
+        while data[-1] != _NEWLINE or data.count(b"\n") < len(requests):
+            data += self._receive()
+        return data.splitlines()
+
+    def _receive(self) -> bytes:
+        data = self._socket.recv(1 << 18)
+        if not data:
+            raise ConnectionError("the other side closed the connection")
         return data
 
     def call(self, method: str, /, **params: object) -> dict[str, Any]:
@@ -55,7 +62,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection."""
-        self.socket.close()
+        self._socket.close()
 
 
 class Daemon:
@@ -91,9 +98,15 @@ class Daemon:
 
     def client(self) -> Client:
         """A new connection."""
-        client = Client(self.socket)
+        client = Client(connected(self.socket))
         self._clients.append(client)
         return client
+
+    def pids(self, client: Client) -> dict[str, int]:
+        """Process ids: of the daemon, and of each session by its name."""
+        health = client.ask("health")
+        sessions = (session for workspace in health["workspaces"] for session in workspace["sessions"])
+        return {"daemon": self.process.pid, **{one["name"]: one["pid"] for one in sessions if one["pid"]}}
 
     def log(self) -> str:
         """What it logged."""
@@ -116,12 +129,23 @@ class Daemon:
             shutil.rmtree(self.place, ignore_errors=True)
 
 
+def connected(path: str) -> socket.socket:
+    """A connection to a listening socket. Raises OSError where nobody listens."""
+    made = socket.socket(socket.AF_UNIX)
+    try:
+        made.connect(path)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
 def request(number: int, method: str, params: object) -> bytes:
     """A request as it goes on the wire."""
     message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
-def lsp(root: str, method: str, params: object, **more: object) -> dict[str, object]:
+def lsp(root: str, method: str, params: object, **more: object) -> dict[str, Any]:
     """The parameters of an lsp/request."""
     return {"root": root, "method": method, "params": params, **more}

@@ -36,7 +36,7 @@ class Record(NamedTuple):
 
     question: Question
     strict: bool
-    sent: int  # time.monotonic_ns()
+    sent: int  # on the clock of the tree
     arrived: int
     raw: bytes
 
@@ -63,9 +63,9 @@ class Asker:
         self._number += 1
         params = {**question.params, "consistency": "strict" if strict else "relaxed"}
         message = request(self._number, question.method, params)
-        sent = time.monotonic_ns()
+        sent = Tree.now()
         raw = self.client.exchange(message)
-        self.records.append(Record(question, strict, sent, time.monotonic_ns(), raw))
+        self.records.append(Record(question, strict, sent, Tree.now(), raw))
 
 
 def run(options: Options) -> list[Row]:

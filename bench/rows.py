@@ -69,7 +69,7 @@ def row(name: str, value: float, unit: str, against: Peer | None = None, target:
 
 def figure(value: float) -> str:
     """Three significant digits, whole numbers in full."""
-    if value == int(value) or not math.isfinite(value):
+    if value == int(value):
         return f"{value:.0f}"
     return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
 
@@ -120,7 +120,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row["name"],
         f"{figure(row['value'])} {row['unit']}".rstrip(),
         row["against"] or "",
-        f"{row['ratio']:.2f}" if row["ratio"] is not None else "",
+        f"{figure(row['ratio'])} ×" if row["ratio"] is not None else "",
         row["target"] or "",
         "" if row["met"] is None else "yes" if row["met"] else "NO",
     )

@@ -38,12 +38,17 @@ class Tree:
     def __init__(self, root: str, files: Files) -> None:
         self.root = root
         self.states: list[Files] = [dict(files)]
-        self._begins: list[int] = []  # of each step, time.monotonic_ns()
+        self._begins: list[int] = []  # of each step, on the clock of `now`
         self._ends: list[int] = []
         self._lock = threading.RLock()
 
+    @staticmethod
+    def now() -> int:
+        """The clock of the history, in nanoseconds."""
+        return time.monotonic_ns()
+
     def may_have_stood(self, sent: int, arrived: int) -> range:
-        """The states that the tree may have had between two times (`time.monotonic_ns()`)."""
+        """The states that the tree may have had between two times of that clock."""
         return range(bisect_left(self._ends, sent), bisect_right(self._begins, arrived) + 1)
 
     def step(self, act: Callable[[], object], changes: Mapping[str, bytes | None]) -> None:
@@ -51,9 +56,9 @@ class Tree:
         with self._lock:
             after = {**self.states[-1], **changes}
             state = {path: content for path, content in after.items() if content is not None}
-            begin = time.monotonic_ns()
+            begin = self.now()
             act()
-            end = time.monotonic_ns()
+            end = self.now()
             self.states.append(state)  # before the times: who reads these finds the state
             self._begins.append(begin)
             self._ends.append(end)

@@ -1,0 +1,116 @@
+"""The benchmarks run, say what they measured in one form, and find no stale answer; no figure is judged here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.replay import Sample, judge
+from bench.repository import put, small
+from bench.rows import Peer, Target, figure, percentile, row, write
+from bench.storm import Writer, plant
+
+ROOT = Path(__file__).parent.parent
+COLUMNS = {"name", "value", "unit", "against", "ratio", "target", "met"}
+
+
+def bench(name: str, repository: Path, *more: str) -> dict[str, Any]:
+    """Its rows by name."""
+    put(str(repository), small())
+    command = [sys.executable, "-m", "bench", name, "--quick", "--json", "--repository", str(repository), *more]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    rows = json.loads(ended.stdout.splitlines()[-1])["rows"]
+    for one in rows:
+        assert set(one) == COLUMNS
+        assert isinstance(one["value"], int | float)
+        assert (one["target"] is None) == (one["met"] is None)
+        assert (one["against"] is None) == (one["ratio"] is None)
+    return {one["name"]: one for one in rows}
+
+
+def test_fresh_finds_nothing_stale(tmp_path: Path) -> None:
+    rows = bench("fresh", tmp_path / "repository", "--seconds", "1")
+    for name in ("stale answers", "errors", "changes that the second watcher saw and the gate had not"):
+        assert rows[name]["value"] == 0
+        assert rows[name]["met"]
+    assert rows["strict answers compared with what was written"]["value"] > 0
+    assert rows["strict answers compared with a fresh ty on a copy"]["value"] > 0
+    assert rows["hit rate of repeats without a change"]["met"]
+
+
+def test_core_has_a_row_for_each_target(tmp_path: Path) -> None:
+    document = tmp_path / "figures.md"
+    document.write_text("before\n<!-- core: begin -->\nold\n<!-- core: end -->\nafter\n")
+    rows = bench("core", tmp_path / "repository", "--write", str(document))
+    assert sum(one["target"] is not None for one in rows.values()) == 15
+    text = document.read_text()
+    assert text.startswith("before\n<!-- core: begin -->\n")
+    assert text.endswith("\n<!-- core: end -->\nafter\n")
+    assert "old" not in text
+    assert all(f"| {name} |" in text for name in rows)
+
+
+def test_the_oracle_knows_a_wrong_answer(tmp_path: Path) -> None:
+    root = tmp_path.resolve() / "tree"
+    put(str(root), small())
+    tree = plant(str(root), 1)
+    question = Writer(tree, 0, chance=None).questions[0]  # type: ignore[arg-type]
+    tree.write("storm/own_0.py", b"def one(): ...\n")
+    tree.write("storm/own_0.py", b"def two(): ...\n")
+    symbol = {
+        "children": [],
+        "kind": 12,
+        "name": "one",
+        "range": {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 14}},
+        "selectionRange": {"start": {"line": 0, "character": 4}, "end": {"line": 0, "character": 7}},
+    }
+    assert judge([Sample(question, [symbol], range(1, 5))], tree, str(tmp_path / "a")) == (1, 0)
+    assert judge([Sample(question, [symbol], range(3, 5))], tree, str(tmp_path / "b")) == (1, 1)
+
+
+def test_a_question_sees_the_states_that_stood_while_it_was_under_way(tmp_path: Path) -> None:
+    tree = plant(str(tmp_path), 1)
+    before = tree.now()
+    assert list(tree.may_have_stood(before, before)) == [0]
+    tree.replace("storm/own_0.py", b"def one(): ...\n")
+    between = tree.now()
+    assert list(tree.may_have_stood(between, between)) == [1]
+    assert list(tree.may_have_stood(before, between)) == [0, 1]
+    tree.write("storm/own_0.py", b"def two(): ...\n")
+    assert list(tree.may_have_stood(between, tree.now())) == [1, 2, 3]
+    assert [state["storm/own_0.py"] for state in tree.states[1:]] == [b"def one(): ...\n", b"", b"def two(): ...\n"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "0"), (12, "12"), (1234.5, "1234"), (0.01234, "0.0123"), (1.5, "1.50"), (99.5, "99.5")]
+)
+def test_figures_have_three_digits(value: float, said: str) -> None:
+    assert figure(value) == said
+
+
+def test_a_row_is_judged_by_its_value_or_its_ratio() -> None:
+    assert row("a", 3, "ms", target=Target("<", 3))["met"] is False
+    assert row("a", 3, "ms", target=Target("≤", 3))["met"] is True
+    against = row("a", 3, "ms", Peer("b", 2), Target("≤", 1.5, of="ratio"))
+    assert against == {
+        "name": "a", "value": 3, "unit": "ms", "against": "b: 2 ms", "ratio": 1.5, "target": "≤ 1.5 ×", "met": True,
+    }  # fmt: skip
+    assert row("a", 3, "ms", Peer("b", 2, ratio=1.9), Target("≤", 1.5, of="ratio"))["met"] is False
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    assert percentile([5, 1, 4, 2, 3], 0.5) == 3
+    assert percentile(list(range(1, 101)), 0.99) == 99
+    assert percentile([7], 0.99) == 7
+
+
+def test_figures_need_their_place_in_the_document(tmp_path: Path) -> None:
+    document = tmp_path / "figures.md"
+    document.write_text("nothing here\n")
+    with pytest.raises(SystemExit, match="no place for core"):
+        write(str(document), "core", [])
