@@ -19,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Literal, cast
 
 import msgspec
@@ -97,6 +98,7 @@ class Child:
         self._requests: dict[int, Asked] = {}
         self._number = 0
         self._process: _Process | None = None
+        self._run = 0  # raised by each start and stop: what an earlier run still does counts no more
         self._crashes: deque[float] = deque(maxlen=_MAX_CRASHES)
         self._gone = asyncio.Event()
         self._gone.set()
@@ -125,8 +127,9 @@ class Child:
     def warm(self) -> None:
         """Start the child, if there is none, for a question that is about to come."""
         if self.state in ("stopped", "crashed") or (self.state == "failed" and not self._recent_crashes()):
+            self._run += 1
             self._set("starting")
-            self._spawn(self._start)
+            self._spawn(partial(self._start, self._run))
 
     def cancel(self, number: int) -> None:
         """Nobody waits for this answer any more: the child may stop working on it."""
@@ -146,6 +149,7 @@ class Child:
         """End the child and its process group: politely, then by force. It may be started again by `ask`."""
         if self.state == "stopped":
             return
+        self._run += 1
         self._set("stopped")
         self._fail_all(ShuttingDown())
         if process := self._process:
@@ -224,22 +228,21 @@ class Child:
         )
 
     def _answer(self, message: Message) -> None:
-        with suppress(ValueError):
-            asked = self._requests.pop(int(bytes(message.id)), None)
-            if asked is None:
-                return
-            if not self._requests:
-                self.quiet_ns = time.time_ns()
-            if asked.timer:
-                asked.timer.cancel()
-            if asked.reply:
-                if message.error:
-                    asked.reply(None, self.refused(bytes(message.error)))
-                else:
-                    asked.reply(bytes(message.result), None)
+        number = bytes(message.id)
+        asked = self._requests.get(int(number)) if number.isdigit() else None
+        if asked is None:
+            return
+        error = self.refused(bytes(message.error)) if message.error else None
+        del self._requests[int(number)]
+        if not self._requests:
+            self.quiet_ns = time.time_ns()
+        if asked.timer:
+            asked.timer.cancel()
+        if asked.reply:
+            asked.reply(None if error else bytes(message.result), error)
 
     def refused(self, error: bytes) -> SemctxError:
-        """The typed error for a JSON-RPC error of the child."""
+        """The typed error for a JSON-RPC error of the child. Raises msgspec.DecodeError if it is none."""
         return SemctxError.from_json(msgspec.json.decode(error))
 
     def _expire(self, number: int) -> None:
@@ -277,26 +280,27 @@ class Child:
         self.state, self.why = state, why
         self._changed(self)
 
-    async def _start(self) -> None:
+    async def _start(self, run: int) -> None:
         if crashes := self._recent_crashes():
             backoff = min(_FIRST_BACKOFF_S * 2 ** (crashes - 1), _MAX_BACKOFF_S)
             await asyncio.sleep(max(0.0, self._crashes[-1] + backoff - time.monotonic()))
         await self._gone.wait()  # a stopped predecessor
         await self.prepare()
-        if self.state != "starting":
+        if run != self._run:
             return
         self._gone.clear()
         try:
             _, process = await self._loop.subprocess_exec(
-                lambda: _Process(self), *self.argv, cwd=self.cwd, env=self.env, start_new_session=True
+                lambda: _Process(self, run), *self.argv, cwd=self.cwd, env=self.env, start_new_session=True
             )
         except OSError as error:
             self._gone.set()
-            why = f"{self.argv[0]} could not be started: {error.strerror}"
-            self._down(why, ServerUnavailable(why))
+            if run == self._run:
+                why = f"{self.argv[0]} could not be started: {error.strerror}"
+                self._down(why, ServerUnavailable(why))
             return
         self._process = process
-        if self.state == "starting":
+        if run == self._run:
             self.begin()
         else:
             process.kill_group()
@@ -307,7 +311,7 @@ class Child:
         self.quiet_ns = 0
         self.forget()
         self._gone.set()
-        if self.state != "stopped":
+        if process.run == self._run:
             tail = process.stderr_tail()
             why = self.why or f"{self.name} ended with exit code {process.code}" + (f": {tail}" if tail else "")
             self._down(why, self.crashed(why))
@@ -326,7 +330,8 @@ class Child:
 class _Process(asyncio.SubprocessProtocol):
     """The pipes of one run of a child."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, run: int) -> None:
+        self.run = run
         self._child = child
         self._decoder = Decoder(max_bytes=256 * 1024 * 1024, headers=True)
         self._stderr = bytearray()
@@ -358,6 +363,7 @@ class _Process(asyncio.SubprocessProtocol):
         self.kill_group()  # whatever it left behind, which would hold the pipes
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._transport.close()
         self._child._exited(self)
 
     def write(self, data: bytes) -> int:
