@@ -163,7 +163,7 @@ class LspSession(Child):
 
     def refused(self, error: bytes) -> SemctxError:
         """See Child: the server's own error, or the sign that it must be asked again."""
-        said = msgspec.json.decode(error)
+        said = msgspec.json.decode(error, type=dict[str, Any])
         again = said.get("code") in (_CONTENT_MODIFIED, _SERVER_CANCELLED)
         return AskAgain() if again else ServerError(f"{self.name}: {said.get('message', '')}")
 
@@ -171,18 +171,25 @@ class LspSession(Child):
         """See Child: answer every request of the server with a result; servers stall or die without."""
         if not message.id:
             return
-        result: object = None
+        try:
+            result = self._result_for(message)
+        except Exception as error:  # a converter trips over a misshapen request in its own way each time
+            self.broken(f"{self.name} sent a {message.method} that is none: {error}")
+            return
+        self.write(msgspec.json.encode({"jsonrpc": "2.0", "id": message.id, "result": result}))
+
+    def _result_for(self, message: Message) -> object:
         if message.method == "workspace/configuration":
-            result = [self._setting(item) for item in params_of(message).items]
-        elif message.method == "workspace/workspaceFolders":
-            result = [{"uri": to_uri(self.root), "name": os.path.basename(self.root)}]
-        elif message.method == "workspace/applyEdit":
-            result = {"applied": False}
-        elif message.method == "client/registerCapability":
+            return [self._setting(item) for item in params_of(message).items]
+        if message.method == "workspace/workspaceFolders":
+            return [{"uri": to_uri(self.root), "name": os.path.basename(self.root)}]
+        if message.method == "workspace/applyEdit":
+            return {"applied": False}
+        if message.method == "client/registerCapability":
             for registration in params_of(message).registrations:
                 if registration.method == "workspace/didChangeWatchedFiles":
                     self._watch_folders(registration.register_options)
-        self.write(msgspec.json.encode({"jsonrpc": "2.0", "id": message.id, "result": result}))
+        return None
 
     # -- what the answers are for
 
