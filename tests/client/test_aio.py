@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+import threading
 from typing import Any
 
 import anyio
@@ -39,20 +40,25 @@ async def test_replies_may_overtake_each_other(peer: Peer) -> None:
 
 async def test_no_more_requests_are_under_way_than_the_daemon_takes(peer: Peer) -> None:
     count = semctx.aio.MAX_UNDER_WAY
+    loop, arrived, sent = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     def script(talk: Talk) -> None:
         talk.hello()
         first = [talk.read() for _ in range(count)]
+        loop.call_soon_threadsafe(arrived.set)
+        assert sent.wait(10)
         talk.socket.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            talk.socket.recv(1)
+        assert not talk.file.peek(1), "the next one waits"
         talk.socket.setblocking(True)
         talk.send(*(reply(request, 1) for request in first))
         talk.reply(talk.read(), 1)
 
     peer.plays(script)
     async with await semctx.aio.connect() as daemon:
-        assert await asyncio.gather(*(daemon.request("x") for _ in range(count + 1))) == [1] * (count + 1)
+        answers = asyncio.gather(*(daemon.request("x") for _ in range(count + 1)))
+        await arrived.wait()
+        sent.set()
+        assert await answers == [1] * (count + 1)
 
 
 async def test_cancelling_the_task_cancels_the_request(peer: Peer) -> None:

@@ -148,6 +148,7 @@ def test_notifications_that_come_between(peer: Peer) -> None:
             {"jsonrpc": "2.0", "method": "events/changes", "params": {"epoch": 1}},
             reply({"id": 99}, "nobody asked for this"),
             reply(request, "first"),
+            reply({"id": 99}, "nor for this"),
             {"jsonrpc": "2.0", "method": "events/changes", "params": {"epoch": 2}},
         )
         talk.reply(talk.read(), "second")
@@ -201,12 +202,13 @@ def test_an_interrupt_cancels_the_request(peer: Peer) -> None:
     def script(talk: Talk) -> None:
         talk.hello()
         request = talk.read()
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        talk.send({"jsonrpc": "2.0", "method": "events/changes", "params": {}})
         assert talk.read()["params"] == {"id": request["id"]}
         cancelled.set()
 
     peer.plays(script)
-    with semctx.connect() as daemon:
+    # the notification is there to have the signal come while the reply is waited for
+    with semctx.connect(on_notification=lambda method, params: signal.raise_signal(signal.SIGINT)) as daemon:
         with pytest.raises(KeyboardInterrupt):
             daemon.request("x")
         assert cancelled.wait(10)
