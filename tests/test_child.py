@@ -42,7 +42,7 @@ class Keeper:
             language_id="python",
             interpreter="/usr/bin/python3",
             deadline_s=deadline_s,
-            spawn=lambda work: tasks.start_soon(work),
+            spawn=tasks.start_soon,
             changed=self._changed,
             watch=self._watch,
             apply=self.applied.extend,

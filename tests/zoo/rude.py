@@ -124,9 +124,7 @@ def main() -> None:
         elif number is None or method is None:
             if method == "exit" and how != "ignores its end":
                 sys.exit(0)
-        elif method == "shutdown":
-            answer(number, None)
-        elif ".semctx-probe.py" in json.dumps(message):
+        elif method == "shutdown" or ".semctx-probe.py" in json.dumps(message):
             answer(number, None)
         else:
             asked += 1
