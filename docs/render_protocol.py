@@ -197,8 +197,11 @@ side, has left: all its requests are cancelled.
 **Greeting.** `session/hello` may be the first request. It compares the versions, and tells the daemon where the
 client's Python is. For a connection that does not greet, the daemon's own environment holds.
 
-**Notifications** come from the daemon after `events/subscribe`, between replies. `events/changes` tells
-`{{"root", "epoch", "count"}}`: files of a workspace changed, its epoch now, how many changes there were.
+**Notifications** come from the daemon after `events/subscribe`, between replies:
+
+* `events/changes {{"root", "epoch", "count"}}`: files of a workspace changed; its epoch now, and how many changes.
+* `events/sessions {{"root", "name", "state", "why"}}`: a child process of a workspace has another state (see
+  [SessionState](#sessionstate)).
 
 **Names.** Parameters are in camelCase, fields of results in snake_case, except what a language server said, which is
 passed on as it came. Parameters that are not listed are refused. Lines count from 1 and columns from 0 in everything of
