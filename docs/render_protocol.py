@@ -191,8 +191,8 @@ requests, and is answered by one array when all are done. `params` is an object.
 daemon's configuration change these two numbers.)
 
 **Cancelling**: the notification `$/cancelRequest` with `{{"id": …}}`. The request is answered all the same: with
-`Cancelled`, or with what it was about to be answered with. A client that closes its connection, or only its sending
-side, has left: all its requests are cancelled.
+`Cancelled`, or with what it was about to be answered with. A client that closes its connection
+has left: all its requests are cancelled. One that closes only its sending side still gets its replies.
 
 **Greeting.** `session/hello` may be the first request. It compares the versions, and tells the daemon where the
 client's Python is. For a connection that does not greet, the daemon's own environment holds.
@@ -215,7 +215,7 @@ since the daemon opened it. `degraded` names what an answer may not reflect, and
 
 ```console
 $ semctx start
-$ (echo '{{"jsonrpc":"2.0","id":1,"method":"health"}}'; sleep 1) | nc -U "$XDG_RUNTIME_DIR/semctx/{socket}"
+$ echo '{{"jsonrpc":"2.0","id":1,"method":"health"}}' | nc -NU "$XDG_RUNTIME_DIR/semctx/{socket}"
 {{"jsonrpc":"2.0","result":{{"status":"ok",…}},"id":1}}
 ```
 

@@ -8,6 +8,7 @@ task of its own, so that replies overtake each other and each can be cancelled.
 from __future__ import annotations
 
 import asyncio
+import select
 import uuid
 from contextlib import suppress
 from time import perf_counter
@@ -62,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._count_hit = service.metrics.hit
         self._log_hits = service.config.log.hits
         self._running: dict[object, anyio.CancelScope] = {}  # by request id
+        self._ended = False  # the client sends no more
         self.introduce("", service.env)
         self._transport: asyncio.Transport
 
@@ -85,6 +87,13 @@ class Connection(asyncio.Protocol):
         """Nobody waits any more: cancel the work."""
         self.service.clients.discard(self)
         self.cancel_all()
+
+    def eof_received(self) -> bool:
+        """Whether to go on writing: a client that only says that it sends no more (`nc -N`) still wants its replies."""
+        self._ended = True
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), 0)  # only POLLHUP, which is always told
+        return bool(self._running) and not poll.poll(0)
 
     def pause_writing(self) -> None:
         """A slow reader gets no more work done until it has read."""
@@ -199,6 +208,8 @@ class Connection(asyncio.Protocol):
                 if scope.cancelled_caught and number:
                     self.send(error_reply(number, ShuttingDown() if self.service.draining else Cancelled()))
                 del self._running[request_id]
+                if self._ended and not self._running:
+                    self._transport.close()
 
         self.service.spawn(run)
 
