@@ -120,7 +120,10 @@ class Connection(asyncio.Protocol):
         try:
             request = _decode(message)
         except msgspec.DecodeError:  # a batch, or nothing that can be served: the dispatch tells
-            self._spawn(message)
+            if self._is_busy():
+                self.send(error_reply(b"null", TooManyRequests()))
+            else:
+                self._spawn(message)
             return
         number = bytes(request.id)
         routes = self._routes.get(request.method)
@@ -128,7 +131,7 @@ class Connection(asyncio.Protocol):
             return
         if request.method == "$/cancelRequest":
             self._cancel(request)
-        elif len(self._running) >= self.service.config.daemon.max_requests:
+        elif self._is_busy():
             if number:
                 self.send(error_reply(number, TooManyRequests()))
         else:
@@ -192,8 +195,12 @@ class Connection(asyncio.Protocol):
 
     # -- tasks
 
+    def _is_busy(self) -> bool:
+        return len(self._running) >= self.service.config.daemon.max_requests
+
     def _spawn(self, message: bytes, number: bytes = b"") -> None:
-        request_id = msgspec.json.decode(number) if number else object()
+        is_id = number and number[0] not in b"[{"  # the dispatch refuses what is none
+        request_id = msgspec.json.decode(number) if is_id else object()
         if request_id in self._running:
             self.send(error_reply(number, InvalidRequest(f"a request with id {request_id!r} is under way")))
             return
