@@ -173,7 +173,7 @@ class Service:
 
 def canonical_root(root: str) -> str:
     """The root without symlinks. Raises RootRefused or RootNotFound."""
-    if not root.startswith("/"):
+    if not root.startswith("/") or "\0" in root:
         raise RootRefused(f"{root!r} is no absolute path")
     canonical = os.path.realpath(root)
     if canonical in ("/", os.path.realpath(os.path.expanduser("~"))):

@@ -53,7 +53,7 @@ def question(method: str, raw: bytes) -> Question:
         params = checked(msgspec.json.decode(raw), method)
     except msgspec.DecodeError as error:
         raise InvalidParams(str(error)) from None
-    root = params.pop("root")
+    root = params.pop("root").rstrip("/") or "/"
     strict = params.pop("consistency", "strict") == "strict"
     if method != "lsp/request":
         if "targetFile" in params:
@@ -83,7 +83,9 @@ def checked(params: object, method: str) -> dict[str, Any]:
 
 
 def relative(file: str, *roots: str) -> str:
-    """`file`, absolute or relative to the root, as a path relative to the root. Raises OutsideRoot."""
+    """`file`, absolute or relative to the root, as a path relative to the root. Raises OutsideRoot or InvalidParams."""
+    if "\0" in file:
+        raise InvalidParams(f"{file!r} is no path")
     for root in roots:
         path = os.path.normpath(os.path.join(root, file))
         if path.startswith(root + "/"):
