@@ -86,7 +86,8 @@ CAPABILITIES: dict[str, Any] = {
 class LspSession(Child):
     """A language server for (workspace, language, server, environment), shared by all clients.
 
-    `reported` holds the files outside the root that the server itself named.
+    `reported` holds the files outside the root that the server itself named, in any of its runs: answers that
+    name them are kept longer than a run.
     """
 
     def __init__(
@@ -159,7 +160,6 @@ class LspSession(Child):
     def forget(self) -> None:
         """See Child."""
         self.ledger.clear()
-        self.reported.clear()
 
     def refused(self, error: bytes) -> SemctxError:
         """See Child: the server's own error, or the sign that it must be asked again."""
