@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from semctxd.index.lexing import body, identifiers
+from semctxd.index.lexing import body
 
 
 def test_uses_are_chains_once_and_in_order() -> None:
@@ -47,9 +47,3 @@ def test_attributes_and_returns() -> None:
     found = body("self.a = Foo(x)\nself.b: list[Bar] = []\nself.c: Baz\nself.d = 1\nreturn self.a\nreturn make(1)\n")
     assert found.attributes == [("a", "Foo()"), ("b", ":list[Bar]"), ("c", ":Baz")]
     assert found.returns == ["self.a", "make()"]
-
-
-def test_identifiers_are_the_same_by_either_way() -> None:
-    text = "def f(a1, _b): return a1 + 12 - 0x1F * e.f_1"
-    assert identifiers(text).split() == ["def", "f", "a1", "_b", "return", "e", "f_1"]
-    assert identifiers(text + "  # ä").split() == ["def", "f", "a1", "_b", "return", "e", "f_1", "ä"]

@@ -1,4 +1,4 @@
-"""The answers to `context/query` and `files/relevant`: a question asked of the index, ranked, and put in the protocol's shape."""
+"""The answers to `context/query` and `files/relevant`: a question ranked by the index, in the protocol's shape."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ _JUDGED = 100  # so many symbols are ranked, whatever part of them is asked for:
 def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     """The result of `context/query`, without `meta`."""
     limits = params.get("limits", {})
-    question, ranked, files = _ranked(live, params, limits.get("symbols", _SYMBOLS))
+    count = limits.get("symbols", _SYMBOLS)
+    explain = params.get("explain", False)
+    question, ranked, files = _ranked(live, params, count, count if explain else 0)
     wanted = [one for one in ranked if one.confidence >= params.get("minConfidence", 0.0)][
         : limits.get("symbols", _SYMBOLS)
     ]
-    explain = params.get("explain", False)
     symbols = [_symbol(live, question, one, explain) for one in wanted]
     said = keywords(f"{question.intent} {question.name}")
     if not symbols and not live.store.symbols:
@@ -53,10 +54,12 @@ def relevant_files(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     return {"files": files[: limits.get("files", _FILES)], "keywords": keywords(f"{question.intent} {question.name}")}
 
 
-def _ranked(live: LiveIndex, params: dict[str, Any], count: int) -> tuple[Question, list[Ranked], list[dict[str, Any]]]:
+def _ranked(
+    live: LiveIndex, params: dict[str, Any], count: int, explain: int = 0
+) -> tuple[Question, list[Ranked], list[dict[str, Any]]]:
     question, hidden = ask(live, params)
     signals = gather(live.resolver(hidden), question)
-    ranked = rank(signals, max(count, _JUDGED))
+    ranked = rank(signals, max(count, _JUDGED), explain)
     files = file_ranking.rank_files(signals, ranked)
     return question, ranked + _padding(live, ranked, count - len(ranked), hidden), files
 
@@ -71,6 +74,8 @@ def ask(live: LiveIndex, params: dict[str, Any]) -> tuple[Question, int]:
         qualname, line = target.qualname, target.line
     elif owner := live.resolver().named(file, qualname.rpartition(".")[0]) if "." in qualname else None:
         line = live.store.symbols[owner].end
+    elif ids := live.store.ids(file):
+        line = live.store.symbols[ids[-1]].end + 1
     question = Question(
         params["intent"],
         params.get("signature", ""),
@@ -101,12 +106,12 @@ def _symbol(live: LiveIndex, question: Question, ranked: Ranked, explain: bool) 
 
 
 def _padding(live: LiveIndex, ranked: list[Ranked], count: int, hidden: int) -> list[Ranked]:
-    """Symbols that nothing speaks for, most widely named first, where a short list is to be filled."""
+    """Symbols that nothing speaks for, most widely imported first, where a short list is to be filled."""
     if count <= 0:
         return []
     there = {one.id for one in ranked} | {hidden}
     rest = {
-        id: float(len(live.store.mentions.get(symbol.name)))
+        id: float(len(live.store.importers.get(symbol.name)))
         for id, symbol in live.store.symbols.items()
         if id not in there
     }

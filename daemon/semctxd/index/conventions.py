@@ -8,8 +8,9 @@ from typing import Any
 from semctxd.index.live import LiveIndex
 
 _KEYS = (
-    "errors raised", "docstring style", "type hints", "logging", "string formatting", "project imports", "data classes", "paths",
-    "function names", "constants", "quotes", "functions", "docstrings", "class names", "tests",
+    "errors raised", "docstring style", "type hints", "logging", "string formatting", "project imports",
+    "data classes", "paths", "function names", "constants", "quotes", "functions", "docstrings", "class names",
+    "tests",
 )  # fmt: skip
 """In order of what a generator most needs to be told."""
 _SEVERAL = {"errors raised": 3}  # how many values of a key are worth telling; else the commonest one

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser
 
-from semctxd.index.lexing import CHAIN, identifiers
+from semctxd.index.lexing import CHAIN
 from semctxd.index.observe import docstring_style, marks
 from semctxd.index.outline import outline
 from semctxd.ranking.records import FileRecord, Import, Kind, Record, Style
@@ -68,7 +68,7 @@ def extract(path: str, data: bytes) -> FileRecord:
     """The record of a file (`path` relative to the root). Never fails."""
     text = decode(data)
     if len(data) > MAX_BYTES or text is None:
-        return FileRecord(path, "", [], [], "", [])
+        return FileRecord(path, "", [], [], [])
     return _File(path, text).record()
 
 
@@ -122,7 +122,7 @@ class _File:
         self.walk(self.root, "", False)
         symbols = sorted(self.symbols.values(), key=lambda symbol: (symbol.line, symbol.column))
         seen = marks(symbols, self.imports, self.path, self.text)
-        return FileRecord(self.path, documentation(self.text)[0], symbols, self.imports, identifiers(self.text), seen)
+        return FileRecord(self.path, documentation(self.text)[0], symbols, self.imports, seen)
 
     # -- small readers ----------------------------------------------------------------------------
 
@@ -184,16 +184,20 @@ class _File:
         if name_node is None or body is None:
             return
         listed = node.child_by_field_name("superclasses")
-        bases = (
-            []
-            if listed is None
-            else [self.chain(child) for child in listed.named_children if child.kind_id != _KEYWORD]
-        )
+        children = [] if listed is None else listed.named_children
+        bases = [self.chain(child) for child in children if child.kind_id != _KEYWORD]
         doc, style = documentation(self.slice(body.start_byte, min(body.end_byte, body.start_byte + 5000)))
         self.add(
-            name_node, node, "class", owner, signature=self.head(node, body), doc=doc, style=style, decorators=decorators,
+            name_node,
+            node,
+            "class",
+            owner,
+            signature=self.head(node, body),
+            doc=doc,
+            style=style,
+            decorators=decorators,
             bases=" ".join(filter(None, bases)),
-        )  # fmt: skip
+        )
         self.walk(body, self.qualified(owner, self.of(name_node)), True)
 
     def function(self, node: Node, owner: str, in_class: bool, decorators: str) -> None:
@@ -203,18 +207,26 @@ class _File:
         taken = self.bodies.get(body.start_point[0])
         code = self.whole[slice(*taken)].decode("utf-8", "replace") if taken else self.of(body)
         last = body.start_point[0] + 1 + code.count("\n")
-        imports = (
-            None
-            if taken or "import " not in code
-            else [one for inner in self.local_imports(body) for one in self.imported(inner)]
-        )
+        imports = None
+        if not taken and "import " in code:
+            imports = [one for inner in self.local_imports(body) for one in self.imported(inner)]
         doc, style = documentation(code)
         head = self.head(node, body)
         self.add(
-            name_node, node, "method" if in_class else "function", owner, signature=head, doc=doc, style=style, decorators=decorators,
-            params=" ".join(parameter_names(head)), returns=self.of(node.child_by_field_name("return_type")),
-            body=code, body_imports=imports, end=last,
-        )  # fmt: skip
+            name_node,
+            node,
+            "method" if in_class else "function",
+            owner,
+            signature=head,
+            doc=doc,
+            style=style,
+            decorators=decorators,
+            params=" ".join(parameter_names(head)),
+            returns=self.of(node.child_by_field_name("return_type")),
+            body=code,
+            body_imports=imports,
+            end=last,
+        )
 
     def head(self, node: Node, body: Node) -> str:
         """`def f(x: int) -> str`: what stands before the body, on one line."""
@@ -230,9 +242,14 @@ class _File:
             if target.kind_id == _IDENTIFIER:
                 line = self.of(node).partition("\n")[0][:_VARIABLE_MAX]
                 self.add(
-                    target, node, "variable", owner, signature=_SPACE.sub(" ", line).strip(),
-                    value=self.chain(value) if value is not None else "", returns=self.of(node.child_by_field_name("type")),
-                )  # fmt: skip
+                    target,
+                    node,
+                    "variable",
+                    owner,
+                    signature=_SPACE.sub(" ", line).strip(),
+                    value=self.chain(value) if value is not None else "",
+                    returns=self.of(node.child_by_field_name("type")),
+                )
         if value is not None and value.kind_id == _ASSIGNMENT:  # a = b = value
             self.variable(value, owner)
 
@@ -241,19 +258,49 @@ class _File:
         return f"{owner}.{name}" if owner else name
 
     def add(
-        self, name_node: Node, node: Node, kind: Kind, owner: str, *, signature: str, doc: str = "", style: Style = "", decorators: str = "",
-        bases: str = "", params: str = "", returns: str = "", value: str = "", body: str | None = None,
-        body_imports: list[Import] | None = None, end: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        name_node: Node,
+        node: Node,
+        kind: Kind,
+        owner: str,
+        *,
+        signature: str,
+        doc: str = "",
+        style: Style = "",
+        decorators: str = "",
+        bases: str = "",
+        params: str = "",
+        returns: str = "",
+        value: str = "",
+        body: str | None = None,
+        body_imports: list[Import] | None = None,
+        end: int = 0,
+    ) -> None:
         name = self.of(name_node)
         qualname = self.qualified(owner, name)
         if qualname in self.symbols:
             return  # the first definition stands: overloads and fallbacks share its name
         line, column = self.position(name_node)
         symbol = Record(
-            name, qualname, kind, line + 1, column, end or node.end_point[0] + 1, signature, doc, style, decorators, bases, params,
-            returns, value, body, body_imports, "", b"",
-        )  # fmt: skip
+            name=name,
+            qualname=qualname,
+            kind=kind,
+            line=line + 1,
+            column=column,
+            end=end or node.end_point[0] + 1,
+            signature=signature,
+            doc=doc,
+            style=style,
+            decorators=decorators,
+            bases=bases,
+            params=params,
+            returns=returns,
+            value=value,
+            body=body,
+            body_imports=body_imports,
+            terms="",
+            weights=b"",
+        )
         symbol.terms, symbol.weights = terms(symbol, self.path_terms)
         self.symbols[qualname] = symbol
 

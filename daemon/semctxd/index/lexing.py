@@ -15,7 +15,14 @@ _KEYWORDS = frozenset([*kwlist, "self", "cls", "super()", "print", "match", "cas
 
 _NAME = r"[^\W\d]\w*"
 CHAIN = rf"{_NAME}(?:\(\))?(?:\.{_NAME}(?:\(\))?)*"
-_STRING = r'''"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|\'\'\'[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*\'\'\'|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*\''''
+_STRING = "|".join(
+    (
+        r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""',
+        r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''",
+        r'"(?:[^"\\\n]|\\.)*"',
+        r"'(?:[^'\\\n]|\\.)*'",
+    )
+)
 _TOKENS = re.compile(
     rf"#[^\n]*|(?:[fF][rR]?|[rR][fF])({_STRING})|[rRbBuU]{{0,2}}(?:{_STRING})|(?>(\.?{CHAIN}))(?!\s*=(?!=))", re.S
 )
@@ -31,9 +38,6 @@ _STATEMENTS = re.compile(
     )""",
     re.M | re.X,
 )
-
-_IDENTIFIERS = re.compile(rf"(?<!\w){_NAME}")
-_OTHERS = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")}
 
 
 def body(text: str) -> Body:
@@ -71,10 +75,3 @@ def body(text: str) -> Body:
 
 def _called(chain: str, call: str) -> str:
     return f"{chain}()" if chain and call else chain
-
-
-def identifiers(text: str) -> str:
-    """Every identifier in a text, each once, joined by spaces."""
-    if text.isascii():  # a quarter of the time of the regular expression
-        return " ".join([word for word in dict.fromkeys(text.translate(_OTHERS).split()) if not word[0].isdigit()])
-    return " ".join(dict.fromkeys(_IDENTIFIERS.findall(text)))

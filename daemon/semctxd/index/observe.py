@@ -14,7 +14,7 @@ Seen = tuple[str, int]
 """A value and the line where it was seen."""
 
 _RAISES = re.compile(r"^[ \t]*raise\s+(?:\w+\.)*([^\W\d]\w*)", re.M)
-_SPELLINGS = {
+_SPELLINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "string formatting": {"f-strings": ('f"', "f'"), "str.format": (".format(",)},
     "quotes": {"double": ('"',), "single": ("'",)},
 }

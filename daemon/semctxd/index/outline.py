@@ -1,8 +1,9 @@
 """Source without the insides of its functions, line for line: parsing it costs a third.
 
-Definitions need a syntax tree, function bodies are read by regular expressions (lexing.py), so most of a tree would
-be thrown away. Bodies are found by indentation and taken out. Where that cannot be right (a triple quote
-left open) or the tree has to show something (an import inside), a body stays; where the outline does not parse, the whole source is parsed.
+Definitions need a syntax tree, function bodies are read by regular expressions (lexing.py), so most of a tree
+would be thrown away. Bodies are found by indentation and taken out. Where that cannot be right (a triple quote
+left open) or the tree has to show something (an import inside), a body stays; where the outline does not
+parse, the whole source is parsed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def outline(source: bytes) -> tuple[bytes, Bodies]:
     bodies: Bodies = {}
     if b"def " not in source:
         return source, bodies
-    kept = []
+    kept: list[bytes] = []
     at = done = line = counted = 0
     while header := _HEADER.search(source, at):
         at = header.end() - 1

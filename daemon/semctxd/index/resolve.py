@@ -42,7 +42,6 @@ class Resolver:
         self._attributes: dict[tuple[int, str], list[Value]] = {}
         self._returns: dict[int, list[Value]] = {}
         self._uses: dict[int, dict[int, None]] = {}
-        self._subclasses: dict[int, list[int]] | None = None
 
     # -- files ------------------------------------------------------------------------------------
 
@@ -104,8 +103,10 @@ class Resolver:
         if depth < _DEPTH and path in self.store.files:
             for statement in self.store.files[path].imports:
                 for original, bound in statement.names:
-                    if bound in (name, "*") and (source := self.imported_from(path, statement)) and source != path:
-                        if found := self.exported(source, name if original == "*" else original, depth + 1):
+                    source = self.imported_from(path, statement) if bound in (name, "*") else None
+                    if source and source != path:
+                        found = self.exported(source, name if original == "*" else original, depth + 1)
+                        if found:
                             return found
         module = self.modules.submodule(path, name)
         return Value("module", module) if module else None
@@ -146,17 +147,6 @@ class Resolver:
     def member(self, cls: int, name: str) -> int | None:
         """The definition that `cls.name` means, or None."""
         return next((id for base in self.mro(cls) if (id := self.members(base).get(name)) is not None), None)
-
-    def subclasses(self, cls: int) -> list[int]:
-        """Every known class that inherits from this one, by path and line."""
-        if self._subclasses is None:
-            self._subclasses = {}
-            for path in sorted(self.store.files):
-                for id in self.store.ids(path):
-                    if self.store.symbols[id].bases:
-                        for base in self.mro(id)[1:]:
-                            self._subclasses.setdefault(base, []).append(id)
-        return self._subclasses.get(cls, [])
 
     def _is_class(self, id: int | str) -> bool:
         return self.store.symbols[int(id)].kind == "class"

@@ -1,8 +1,8 @@
 """The records of a workspace's files, and the tables over them that are kept up file by file.
 
-Every file owns a contiguous range of ids, and a file that is read again gets a new range above all others. So every table is a sorted
-array: what is added goes to its end, what is removed is one slice. Ids say nothing of age to the outside: answers
-are ordered by path and line.
+Every file owns a contiguous range of ids, and a file that is read again gets a new range above all others. So
+every table is a sorted array: what is added goes to its end, what is removed is one slice. Ids say nothing of
+age to the outside: answers are ordered by path and line.
 """
 
 from __future__ import annotations
@@ -91,7 +91,6 @@ class Store:
         self.postings = Postings()
         self.by_name = Table()  # name -> symbols
         self.by_parameter = Table()  # parameter's name -> functions
-        self.mentions = Table()  # identifier -> files (their first ids)
         self.importers = Table()  # imported name, or module of an `import module` -> files (their first ids)
         self.marks: dict[
             tuple[str, str], dict[str, tuple[int, int]]
@@ -126,7 +125,6 @@ class Store:
         self._next += len(record.symbols) + 1
         self.files[record.path] = record
         self._first[record.path] = first
-        self.mentions.add(record.names.split(), first)
         self.importers.add(_imported(record), first)
         self._paths[first] = record.path
         for key, value, count, line in record.marks:
@@ -152,7 +150,6 @@ class Store:
         del self._paths[first]
         for key, value, _, _ in record.marks:
             del self.marks[key, value][path]
-        self.mentions.remove(record.names.split(), first, last)
         terms: set[str] = set()
         parameters: set[str] = set()
         for symbol in record.symbols:

@@ -30,4 +30,4 @@ def scope(symbol: Record, question: Question | None) -> str:
     if question is None or symbol.path != question.file:
         return "workspace"
     owner = question.owner
-    return "class" if owner and (symbol.owner == owner or symbol.qualname == owner) else "file"
+    return "class" if owner and owner in (symbol.owner, symbol.qualname) else "file"

@@ -10,6 +10,7 @@ from semctxd.ranking.text import subtokens
 
 
 def drafted(signals: Signals) -> None:
+    """Names that the draft calls, reads or has, and what functions like it use."""
     corpus, draft = signals.corpus, signals.question.drafted
     for signal, names in (
         ("called in the draft", draft.calls),

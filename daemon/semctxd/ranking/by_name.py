@@ -48,13 +48,9 @@ def siblings(signals: Signals) -> None:
             if corpus.owner(used) in others and (mine := corpus.member(own, symbols[used].name)) is not None:
                 mapped[mine] = mapped.get(mine, 0.0) + weight / total
     signals.put_all("siblings, mapped to this class", mapped)
-    overridden = [id for base in own_mro[1:] if (id := corpus.members(base).get(question.name)) is not None]
+    overridden = [members[question.name] for base in own_mro[1:] if question.name in (members := corpus.members(base))]
     signals.put("overridden", overridden[:1])
     signals.put("overridden", overridden[1:], 0.5)
-    signals.put(
-        "overriding",
-        [id for sub in corpus.subclasses(own) if (id := corpus.members(sub).get(question.name)) is not None],
-    )
 
 
 def analogy(signals: Signals, likeness: Scores) -> None:

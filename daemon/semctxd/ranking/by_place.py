@@ -41,6 +41,7 @@ def file(signals: Signals, likeness: Scores) -> None:
 
 
 def imports(signals: Signals) -> None:
+    """What the target's file imports, and what stands beside it there."""
     corpus, question = signals.corpus, signals.question
     for name, value in corpus.scope(question.file).items():
         if value.kind == "module":
@@ -71,7 +72,6 @@ def klass(signals: Signals, likeness: Scores) -> None:
     methods = [id for id in corpus.members(cls).values() if symbols[id].body is not None and id != corpus.hidden]
     resemblance = similarity(signals, likeness)
     signals.put_all("class's uses", signals.vote(dict.fromkeys(methods, 1.0)))
-    signals.put_all("class's uses by name", signals.vote_by_name(dict.fromkeys(methods, 1.0)))
     signals.put_all("similar methods of the class", signals.vote({id: resemblance(id) for id in methods}))
     names = [corpus.names_used(id) for id in methods]
     for attribute in corpus.attribute_names(cls):

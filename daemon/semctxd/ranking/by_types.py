@@ -7,6 +7,7 @@ from semctxd.ranking.signals import Signals
 
 
 def types(signals: Signals) -> None:
+    """Classes of the parameters and of the result, and their members."""
     corpus, question = signals.corpus, signals.question
     for name, annotation in question.parameters:
         classes = corpus.classes_in(annotation, question.file) if question.file else []
@@ -24,9 +25,6 @@ def types(signals: Signals) -> None:
         signals.put("member of returned type", corpus.members(cls).values())
         for id in corpus.store.by_name.get(corpus.store.symbols[cls].name):
             signals.put("returned type", (id,), 0.5)
-    said = {word for word in question.arguments.replace("`", " ").split()}
-    for cls in _classes_called(corpus, " ".join(sorted(word.strip(".,;:()[]") for word in said))):
-        signals.put("class in the arguments' words", (cls,))
 
 
 def _classes_called(corpus: Corpus, text: str) -> list[int]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from itertools import islice
 
-from semctxd.ranking.signals import SAME_NAME, Scores, Signals, best, search
+from semctxd.ranking.signals import SAME_NAME, Scores, Signals, best, is_test, search
 from semctxd.ranking.text import subtokens
 
 _NEIGHBOURS = 20
@@ -14,6 +14,7 @@ _PARAMETER_NEIGHBOURS = 40
 
 
 def text(signals: Signals) -> Scores:
+    """BM25 of the question against every symbol. Returns all scores."""
     scores = search(signals.corpus, signals.question.terms)
     top = max(scores.values(), default=1.0)
     for id in best(signals.corpus, scores, 400):
@@ -25,7 +26,11 @@ def text(signals: Signals) -> Scores:
 def neighbours(signals: Signals, text: Scores) -> Scores:
     """Functions most like the intent vote for what they use. Returns function -> likeness, 0 to 1, of all."""
     symbols = signals.corpus.store.symbols
-    functions = {id: score for id, score in text.items() if symbols[id].body is not None}
+    functions = {
+        id: score
+        for id, score in text.items()
+        if symbols[id].body is not None and (signals.wants_tests or not is_test(symbols[id].path))
+    }
     top = max(functions.values(), default=1.0)
     likeness = {id: score / top for id, score in functions.items()}
     nearest = {id: likeness[id] for id in best(signals.corpus, likeness, _NEIGHBOURS)}

@@ -11,51 +11,94 @@ from semctxd.ranking.records import FileRecord, Import, Record
 class Ids(Protocol):
     """Keys -> ascending ids."""
 
-    def get(self, key: str) -> Sequence[int]: ...
+    def get(self, key: str) -> Sequence[int]:
+        """The ids of a key."""
 
 
 class Weighted(Protocol):
     """Terms -> ascending ids with a BM25 weight each."""
 
-    def get(self, term: str) -> tuple[Sequence[int], Sequence[float]]: ...
+    def get(self, term: str) -> tuple[Sequence[int], Sequence[float]]:
+        """(ids, weights) of a term, equally long."""
 
 
 class Tables(Protocol):
     """Symbols and files by what they are called."""
 
     @property
-    def files(self) -> Mapping[str, FileRecord]: ...
+    def files(self) -> Mapping[str, FileRecord]:
+        """Path -> record."""
+
     @property
-    def symbols(self) -> Mapping[int, Record]: ...
+    def symbols(self) -> Mapping[int, Record]:
+        """Id -> record."""
+
     @property
-    def postings(self) -> Weighted: ...
+    def postings(self) -> Weighted:
+        """Text search."""
+
     @property
-    def by_name(self) -> Ids: ...
+    def by_name(self) -> Ids:
+        """Name -> symbols."""
+
     @property
-    def by_parameter(self) -> Ids: ...
+    def by_parameter(self) -> Ids:
+        """Parameter's name -> functions."""
+
     @property
-    def mentions(self) -> Ids: ...
-    def ids(self, path: str) -> Sequence[int]: ...
+    def importers(self) -> Ids:
+        """Imported name -> files."""
+
+    def ids(self, path: str) -> Sequence[int]:
+        """The symbols of a file, in order of their lines."""
 
 
 class Corpus(Protocol):
     """Names resolved to symbols; nothing that the hidden function says is in it."""
 
     @property
-    def store(self) -> Tables: ...
+    def store(self) -> Tables:
+        """The tables."""
+
     @property
-    def hidden(self) -> int: ...
-    def named(self, path: str, qualname: str) -> int | None: ...
-    def scope(self, path: str) -> Mapping[str, Any]: ...
-    def imported_from(self, path: str, statement: Import) -> str | None: ...
-    def owner(self, id: int) -> int | None: ...
-    def mro(self, cls: int) -> Sequence[int]: ...
-    def members(self, cls: int) -> Mapping[str, int]: ...
-    def all_members(self, cls: int) -> Mapping[str, int]: ...
-    def member(self, cls: int, name: str) -> int | None: ...
-    def subclasses(self, cls: int) -> Sequence[int]: ...
-    def classes_in(self, annotation: str, path: str) -> Sequence[int]: ...
-    def attribute_names(self, cls: int) -> Sequence[str]: ...
-    def attribute(self, cls: int, name: str) -> Sequence[Any]: ...
-    def uses(self, function: int) -> Mapping[int, None]: ...
-    def names_used(self, function: int) -> set[str]: ...
+    def hidden(self) -> int:
+        """The function that is about to be written anew; 0: none."""
+
+    def named(self, path: str, qualname: str) -> int | None:
+        """The symbol of a file with that qualname."""
+
+    def scope(self, path: str) -> Mapping[str, Any]:
+        """What names mean at module level."""
+
+    def imported_from(self, path: str, statement: Import) -> str | None:
+        """The file that an import statement names."""
+
+    def owner(self, id: int) -> int | None:
+        """The class that a symbol stands in."""
+
+    def mro(self, cls: int) -> Sequence[int]:
+        """The class and those it inherits from."""
+
+    def members(self, cls: int) -> Mapping[str, int]:
+        """Name -> id of what a class itself defines."""
+
+    def all_members(self, cls: int) -> Mapping[str, int]:
+        """The same with what it inherits."""
+
+    def member(self, cls: int, name: str) -> int | None:
+        """The definition that an attribute of a class means."""
+
+    def classes_in(self, annotation: str, path: str) -> Sequence[int]:
+        """The classes that an annotation names."""
+
+    def attribute_names(self, cls: int) -> Sequence[str]:
+        """Names that instances have."""
+
+    def attribute(self, cls: int, name: str) -> Sequence[Any]:
+        """What an attribute of an instance may be."""
+
+    def uses(self, function: int) -> Mapping[int, None]:
+        """The symbols that a function uses, in order."""
+
+    def names_used(self, function: int) -> set[str]:
+        """All names that a function uses."""

@@ -8,36 +8,50 @@ from array import array
 from semctxd.ranking.corpus import Corpus
 from semctxd.ranking.question import Question
 from semctxd.ranking.records import Record
-from semctxd.ranking.signals import Signals, best, idf
+from semctxd.ranking.signals import Signals, best, idf, is_test
 from semctxd.ranking.text import subtokens
 
-CANDIDATES = 400
+CANDIDATES = 200
 
 PRIORS: dict[str, float] = {
-    "text": 1.5, "neighbours": 1.5, "neighbours by name": 0.7, "same parameters": 0.7, "named": 0.7, "member of named class": 0.3,
-    "parameter type": 0.8, "member of parameter type": 0.4, "class called like a parameter": 0.5,
-    "member of class called like a parameter": 0.3, "member of usual parameter type": 0.3, "returned type": 0.8,
-    "member of returned type": 0.2, "class in the arguments' words": 0.5, "siblings": 1.0, "siblings by name": 0.5,
-    "siblings, mapped to this class": 1.0, "same name elsewhere": 0.2, "overridden": 0.5, "same file": 0.6, "near": 0.3, "file's uses": 1.2,
-    "file's uses by name": 0.6, "similar functions of the file": 1.2, "near functions of the file": 1.0, "calls the target": -0.3,
-    "caller's uses": 0.3, "in an imported module": 0.4, "imported": 1.2, "member of imported class": 0.4, "in a file imported from": 0.2,
-    "same class": 0.6, "own or inherited": 0.4, "class's uses": 1.0, "class's uses by name": 0.5,
+    "text": 1.5, "neighbours": 1.5, "neighbours by name": 0.7, "same parameters": 0.7, "named": 0.7,
+    "member of named class": 0.3, "parameter type": 0.8, "member of parameter type": 0.4,
+    "class called like a parameter": 0.5, "member of class called like a parameter": 0.3,
+    "member of usual parameter type": 0.3, "returned type": 0.8, "member of returned type": 0.2, "siblings": 1.0,
+    "siblings by name": 0.5, "siblings, mapped to this class": 1.0, "same name elsewhere": 0.2, "overridden": 0.5,
+    "same file": 0.6, "near": 0.3, "file's uses": 1.2, "file's uses by name": 0.6,
+    "similar functions of the file": 1.2, "near functions of the file": 1.0, "calls the target": -0.3,
+    "caller's uses": 0.3, "in an imported module": 0.4, "imported": 1.2, "member of imported class": 0.4,
+    "in a file imported from": 0.2, "same class": 0.6, "own or inherited": 0.4, "class's uses": 1.0,
     "similar methods of the class": 1.0, "member of attribute type": 0.25, "member of named attribute's type": 0.3,
-    "member of usual attribute's type": 0.3, "in a file of such functions": 0.5, "in a class of such functions": 0.4, "analogy": 0.6,
-    "called in the draft": 0.8, "attribute in the draft": 0.4, "in the draft": 0.5, "like the draft": 0.5, "neighbours of the draft": 0.7,
+    "member of usual attribute's type": 0.3, "in a file of such functions": 0.5,
+    "in a class of such functions": 0.4, "analogy": 0.6, "called in the draft": 0.8, "attribute in the draft": 0.4,
+    "in the draft": 0.5, "like the draft": 0.5, "neighbours of the draft": 0.7,
 }  # fmt: skip
 """What the signals are worth when candidates are chosen; the model decides their order afterwards."""
 
-GATHERED = (*PRIORS, "text, absolute", "closest neighbours", "best neighbour", "before", "overriding",
-            "attribute of self in the draft", "receiver in the draft")  # fmt: skip
+GATHERED = (
+    "text", "text, absolute", "neighbours", "neighbours by name", "closest neighbours", "best neighbour",
+    "same parameters", "named", "member of named class", "parameter type", "member of parameter type",
+    "class called like a parameter", "returned type", "siblings", "siblings by name",
+    "siblings, mapped to this class", "overridden", "same file", "near", "before", "file's uses",
+    "file's uses by name", "similar functions of the file", "near functions of the file", "calls the target",
+    "caller's uses", "in an imported module", "imported", "in a file imported from", "same class",
+    "own or inherited", "class's uses", "similar methods of the class", "member of attribute type",
+    "member of usual attribute's type", "in a file of such functions", "in a class of such functions", "analogy",
+    "called in the draft", "attribute in the draft", "in the draft", "attribute of self in the draft",
+    "receiver in the draft", "like the draft", "neighbours of the draft",
+)  # fmt: skip
 OWN = (
-    "class", "function", "method", "variable", "private", "private elsewhere", "dunder", "constant", "test", "documented", "size",
-    "parameters", "property", "words of its name said", "words of its name said, weighed", "intent covered by its name",
-    "own name's words", "phrase", "said early", "owner's words said", "owner's text", "namesakes", "popularity", "popularity per namesake",
-    "used in its file", "same verb", "parameter words", "folder distance", "text rank", "neighbours, telling",
-    "target is private", "target is method", "target file size", "question length",
+    "class", "method", "private", "private elsewhere", "dunder", "size", "words of its name said",
+    "words of its name said, weighed", "intent covered by its name", "own name's words", "said early",
+    "owner's text", "namesakes", "imported by files", "parameter words", "folder distance", "text rank",
+    "target is method", "target file size", "question length",
 )  # fmt: skip
 FEATURES = GATHERED + OWN
+"""The model's inputs; it knows them by position."""
+
+_TEST_PRIOR = 1.0  # what a symbol of a test has to make up for where no test is asked for
 
 
 def candidates(signals: Signals, count: int = CANDIDATES) -> list[int]:
@@ -47,6 +61,11 @@ def candidates(signals: Signals, count: int = CANDIDATES) -> list[int]:
         for id, strength in signals.of(signal).items():
             sums[id] = sums.get(id, 0.0) + weight * strength
     sums.pop(signals.corpus.hidden, None)
+    if not signals.wants_tests:
+        symbols = signals.corpus.store.symbols
+        for id in sums:
+            if is_test(symbols[id].path):
+                sums[id] -= _TEST_PRIOR
     return best(signals.corpus, sums, count)
 
 
@@ -66,7 +85,8 @@ class _Own:
     """Features that need nothing but the question and the symbol."""
 
     def __init__(self, corpus: Corpus, question: Question, signals: Signals) -> None:
-        self.corpus, self.question, self.signals = corpus, question, signals
+        self.corpus, self.question = corpus, question
+        self.text = signals.of("text")
         self.said = question.terms
         self.intent = question.intent_terms
         self.intent_idf = sum(idf(corpus, term) for term in self.intent) or 1.0
@@ -74,7 +94,7 @@ class _Own:
         self.parameter_words = {word for name, _ in question.parameters for word in subtokens(name)}
         self.folder = question.file.split("/")[:-1]
         self.target = [
-            float(question.name.startswith("_")), float(bool(question.owner)),
+            float(bool(question.owner)),
             math.log1p(len(corpus.store.ids(question.file))), math.log1p(len(self.intent)),
         ]  # fmt: skip
         self.idf: dict[str, float] = {}
@@ -91,34 +111,28 @@ class _Own:
         total = sum(map(self.weigh, tokens)) or 1.0
         said = [token for token in tokens if token in self.said]
         private = symbol.name.startswith("_") and not symbol.name.startswith("__")
-        elsewhere = symbol.path != self.question.file
-        owner = subtokens(symbol.owner.rpartition(".")[2])
-        namesakes = len(self.corpus.store.by_name.get(symbol.name))
-        mentions = self.corpus.store.mentions.get(symbol.name)
-        popularity = math.log1p(max(0, len(mentions) - 1))
         positions = [self.intent[token] for token in tokens if token in self.intent]
-        owner_id = self.corpus.owner(symbol.id)
-        params = sum(name not in ("self", "cls") for name in symbol.params.split())
-        neighbours = self.signals.of("neighbours").get(symbol.id, 0.0)
+        owner = self.corpus.owner(symbol.id)
         return [
-            float(symbol.kind == "class"), float(symbol.kind == "function"), float(symbol.kind == "method"), float(symbol.kind == "variable"),
-            float(private), float(private and elsewhere), float(symbol.name.startswith("__")), float(symbol.name.isupper()),
-            float(is_test(symbol.path)), float(bool(symbol.doc)), math.log1p(symbol.end - symbol.line), float(params),
-            float("property" in symbol.decorators),
-            len(said) / (len(tokens) or 1), sum(map(self.weigh, said)) / total,
+            float(symbol.kind == "class"),
+            float(symbol.kind == "method"),
+            float(private),
+            float(private and symbol.path != self.question.file),
+            float(symbol.name.startswith("__")),
+            math.log1p(symbol.end - symbol.line),
+            len(said) / (len(tokens) or 1),
+            sum(map(self.weigh, said)) / total,
             sum(self.weigh(token) for token in distinct if token in self.intent) / self.intent_idf,
             sum(self.weigh(token) for token in tokens if token in self.name) / total,
-            sum(pair in self.question.pairs for pair in zip(tokens, tokens[1:], strict=False)) / max(1, len(tokens) - 1),
             1 - min(positions) / (1 + len(self.intent)) if positions else 0.0,
-            sum(token in self.said for token in owner) / (len(owner) or 1),
-            self.signals.of("text").get(owner_id, 0.0) if owner_id is not None else 0.0,
-            math.log1p(namesakes), popularity, popularity - math.log1p(namesakes),
-            float(bool(self.signals.of("file's uses").get(symbol.id))) if not elsewhere else 0.0,
-            float(bool(tokens and self.name and tokens[0] == self.name[0])),
+            self.text.get(owner, 0.0) if owner is not None else 0.0,
+            math.log1p(len(self.corpus.store.by_name.get(symbol.name))),
+            math.log1p(len(self.corpus.store.importers.get(symbol.name))),
             sum(token in self.parameter_words for token in distinct) / (len(distinct) or 1),
-            self.distance(symbol.path), by_text, neighbours * max(0.0, 6 - popularity) / 6,
+            self.distance(symbol.path),
+            by_text,
             *self.target,
-        ]  # fmt: skip
+        ]
 
     def distance(self, path: str) -> float:
         """Share of the target's folders that the symbol's path begins with; 0 without a target."""
@@ -128,15 +142,3 @@ class _Own:
                 break
             shared += 1
         return shared / (len(self.folder) or 1)
-
-
-def is_test(path: str) -> bool:
-    """Whether a file holds tests, by the usual names of files and folders."""
-    *folders, file = path.split("/")
-    return (
-        file.startswith("test_")
-        or file.endswith("_test.py")
-        or file == "conftest.py"
-        or "tests" in folders
-        or "test" in folders
-    )

@@ -66,12 +66,6 @@ class Question:
         return found
 
     @cached_property
-    def pairs(self) -> set[tuple[str, str]]:
-        """Neighbouring words of the intent."""
-        said = words(self.intent)
-        return set(zip(said, said[1:], strict=False))
-
-    @cached_property
     def names(self) -> dict[str, None]:
         """Every identifier-like word of the question, in order."""
         return dict.fromkeys(IDENTIFIER.findall(f"{self.intent} {self.arguments} {self.signature}"))

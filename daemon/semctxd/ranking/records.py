@@ -88,5 +88,4 @@ class FileRecord(msgspec.Struct, array_like=True, gc=False, frozen=True):
     doc: str  # first paragraph of the module's docstring
     symbols: list[Record]  # in order of their names' positions
     imports: list[Import]  # at module level, conditional ones included
-    names: str  # every identifier in it, each once, separated by spaces
     marks: list[Mark]  # how it does things

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from semctxd.ranking.features import PRIORS, candidates
-from semctxd.ranking.signals import Signals
+from semctxd.ranking.features import CANDIDATES, candidates, rows
+from semctxd.ranking.model import forests
+from semctxd.ranking.signals import Signals, best, is_test
+
+_TEST_PENALTY = 3.0  # log-odds; the model was fitted without tests, which code that is no test does not use
+_SHARES = 8  # so many signals explain a symbol
 
 
 class Ranked(NamedTuple):
@@ -14,15 +18,30 @@ class Ranked(NamedTuple):
 
     id: int
     confidence: float  # estimated chance that the code to be written uses it, 0 to 1
-    shares: dict[str, float]  # signal -> its part of the score
+    shares: dict[str, float]  # signal -> its part of the log-odds, strongest first; empty unless asked for
 
 
-def rank(signals: Signals, count: int) -> list[Ranked]:
-    """The `count` best candidates, best first."""
-    ranked = []
-    for id in candidates(signals, count):
-        shares = {
-            name: round(weight * signals.of(name)[id], 3) for name, weight in PRIORS.items() if id in signals.of(name)
-        }
-        ranked.append(Ranked(id, round(1 / (1 + math.exp(3 - sum(shares.values()) / 2)), 3), shares))
-    return ranked
+def rank(signals: Signals, count: int, explain: int = 0) -> list[Ranked]:
+    """The `count` best candidates, best first; the first `explain` of them with shares."""
+    ids = candidates(signals, max(count, CANDIDATES))
+    features = dict(zip(ids, rows(signals, ids), strict=True))
+    symbols = signals.corpus.store.symbols
+    forest = forests()["target" if signals.question.file in signals.corpus.store.files else "free"]
+    scores = {id: forest.score(row) for id, row in features.items()}
+    if not signals.wants_tests:
+        scores.update({id: score - _TEST_PENALTY for id, score in scores.items() if is_test(symbols[id].path)})
+    order = best(signals.corpus, scores, count)
+    return [
+        Ranked(id, confidence(scores[id]), _strongest(forest.shares(features[id])) if at < explain else {})
+        for at, id in enumerate(order)
+    ]
+
+
+def confidence(score: float) -> float:
+    """Log-odds as a chance, to three digits."""
+    return round(1 / (1 + math.exp(-score)), 3)
+
+
+def _strongest(shares: dict[str, float]) -> dict[str, float]:
+    order = sorted(shares, key=lambda name: (-abs(shares[name]), name))
+    return {name: round(shares[name], 3) for name in order[:_SHARES]}

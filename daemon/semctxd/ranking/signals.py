@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from semctxd.ranking.corpus import Corpus
 from semctxd.ranking.question import Question
@@ -16,6 +17,7 @@ from semctxd.ranking.question import Question
 Scores = dict[int, float]
 
 _MAX_DF = 2500  # a term in more symbols than this says little and costs much
+_TESTS = frozenset(("test", "tests"))
 SAME_NAME = 30  # a name with more definitions than this points at none of them
 
 
@@ -25,6 +27,7 @@ class Signals:
     def __init__(self, corpus: Corpus, question: Question) -> None:
         self.corpus = corpus
         self.question = question
+        self.wants_tests = is_test(question.file) or "test" in question.terms
         self.by_signal: dict[str, Scores] = {}
 
     def put(self, signal: str, ids: Iterable[int], value: float = 1.0) -> None:
@@ -104,3 +107,12 @@ def best(corpus: Corpus, scores: Mapping[int, float], count: int) -> list[int]:
 def idf(corpus: Corpus, token: str) -> float:
     """How telling a name's sub-token is."""
     return math.log(1 + len(corpus.store.symbols) / (1 + len(corpus.store.postings.get(token)[0])))
+
+
+@lru_cache(maxsize=1 << 14)
+def is_test(path: str) -> bool:
+    """Whether a file holds tests, by the usual names of files and folders."""
+    *folders, file = path.split("/")
+    return (
+        file.startswith("test_") or file.endswith("_test.py") or file == "conftest.py" or not _TESTS.isdisjoint(folders)
+    )

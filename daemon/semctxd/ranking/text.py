@@ -7,7 +7,24 @@ from functools import lru_cache
 
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _SUBTOKEN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+")
-_SUFFIXES = ("ations", "ation", "ating", "ated", "ates", "ate", "ings", "ing", "ies", "ied", "ers", "er", "ed", "es", "s", "e")
+_SUFFIXES = (
+    "ations",
+    "ation",
+    "ating",
+    "ated",
+    "ates",
+    "ate",
+    "ings",
+    "ing",
+    "ies",
+    "ied",
+    "ers",
+    "er",
+    "ed",
+    "es",
+    "s",
+    "e",
+)
 
 # Words of requirement prose that say nothing about the repository: articles, glue, and the vocabulary of
 # docstrings themselves (returns, given, value …).
