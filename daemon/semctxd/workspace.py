@@ -29,7 +29,7 @@ from semctxd.child import Child, Reply, Spawn
 from semctxd.config import Config
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.index.session import IndexerSession
-from semctxd.lsp.interpreter import resolve
+from semctxd.lsp.interpreter import is_settled, resolve
 from semctxd.lsp.registry import choose, command_line, registry
 from semctxd.lsp.requests import READ_ONLY, Spelt
 from semctxd.lsp.session import AskAgain, LspSession
@@ -244,7 +244,10 @@ class Workspace:
                     watch=self._watch,
                     apply=self.apply,
                 )
-            self._chosen[language, server, env] = chosen
+            if is_settled(self.root, interpreter):
+                self._chosen[language, server, env] = chosen
+            else:
+                self.generation += 1
         return chosen
 
     def _watch(self, folder: str, below: bool, done: Callable[[], None]) -> None:

@@ -25,3 +25,10 @@ def resolve(root: str, configured: str, env: Mapping[str, str]) -> str:
             return candidate
     path = env.get("PATH", os.defpath)
     return shutil.which("python3", path=path) or shutil.which("python", path=path) or ""
+
+
+def is_settled(root: str, interpreter: str) -> bool:
+    """Whether to rely on what was found: not while the root's own environment is being made, which lacks its python
+    for a moment, and nobody tells when that comes."""
+    own = os.path.join(root, ".venv")
+    return interpreter.startswith(own + "/") or not os.path.isdir(own)

@@ -39,8 +39,8 @@ class Route:
 
     def __init__(self, workspace: Workspace, asked: Question, env: Environment) -> None:
         self.workspace = workspace
+        self.generation = workspace.generation  # before the key is made, which may tell that it is not to be relied on
         self.key = key_of(workspace, asked, env)
-        self.generation = workspace.generation
         self.lsp = asked.lsp is not None
         self.strict = asked.strict
 
