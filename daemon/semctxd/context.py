@@ -28,6 +28,14 @@ from semctxd.workspace import Answer, Environment, Produce, Workspace
 _LANGUAGE = "python"
 
 
+class _Markup(msgspec.Struct):
+    value: str
+
+
+class _Hover(msgspec.Struct):
+    contents: _Markup
+
+
 def identity(workspace: Workspace, env: Environment) -> str:
     """Who answers: the session that enriches, or the index alone."""
     session = _session(workspace, env)
@@ -78,7 +86,7 @@ async def _context(workspace: Workspace, params: bytes, env: Environment) -> byt
             for symbol, answer in zip(symbols, answers, strict=False):
                 _describe(symbol, answer)
             for pattern, answer in zip(found["imports"], answers[len(symbols) :], strict=True):
-                pattern["checked"] = answer.raw not in (None, b"null", b"[]")
+                pattern["checked"] = answer.raw not in (b"", b"null", b"[]")
             found["enriched"] = True
     return msgspec.json.encode(found)[:-1]
 
@@ -86,7 +94,8 @@ async def _context(workspace: Workspace, params: bytes, env: Environment) -> byt
 async def _ask_all(
     workspace: Workspace, session: LspSession, questions: list[tuple[str, str, int, int]], budget_s: float
 ) -> list[Answer] | None:
-    """All answers, or None where they did not come within the budget; they go on, for the next time."""
+    """All answers; None where they did not come within the budget (they go on, for the next time), or where the
+    server could not be asked."""
     asked = []
     for method, file, line, column in questions:
         params = {
@@ -99,16 +108,19 @@ async def _ask_all(
         _, late = await asyncio.wait(asked, timeout=budget_s)
         if late:
             return None
-    return [future.result() for future in asked]
+    answers = [future.result() for future in asked]
+    return None if any(answer.error and answer.error.type != "ServerError" for answer in answers) else answers
 
 
 def _describe(symbol: dict[str, Any], answer: Answer) -> None:
     """Put what a hover knows better into a symbol: the types it inferred, and documentation that was inherited."""
-    hover = msgspec.json.decode(answer.raw) if answer.raw else None
-    contents = hover["contents"] if hover else None
-    if not isinstance(contents, dict):
+    try:
+        hover = msgspec.json.decode(answer.raw or b"null", type=_Hover | None)
+    except msgspec.ValidationError:  # one of LSP's older forms
         return
-    code, _, text = contents["value"].removeprefix("```python\n").partition("\n```")
+    if hover is None:
+        return
+    code, _, text = hover.contents.value.removeprefix("```python\n").partition("\n```")
     if code.startswith(("def ", "async def ")) and "Unknown" not in code:
         one_line = " ".join(code.split())
         symbol["signature"] = one_line.replace("( ", "(").replace(", )", ")")
