@@ -141,6 +141,8 @@ async def test_one_that_ends_while_it_is_asked(tmp_path: Path, record: Path) -> 
 
 async def test_one_that_hangs(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "hangs once", record)) as keeper:
+        keeper.session.warm()
+        await keeper.until(lambda: keeper.session.state == "ready")
         keeper.session.deadline_s = 0.3
         error = await keeper.fails()
         assert error.type == "DeadlineExceeded"

@@ -65,6 +65,9 @@ def misbehave(number: int, asked: int) -> None:
         case "hangs once":
             if asked > 1:
                 answer(number, "awake")
+        case "hangs but once":
+            if asked == 1:
+                answer(number, "awake")
         case "garbage":
             send_raw(b"Segmentation fault (core dumped)\r\n\r\n")
         case "no end of headers":
