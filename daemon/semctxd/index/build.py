@@ -19,6 +19,8 @@ Stat = tuple[int, int, int, int]
 """What must be equal for a file to be the same: mtime and ctime in ns, size in bytes, inode."""
 
 _PARALLEL_BYTES = 400_000  # below this, starting a process costs more than it saves
+_WORKERS_MAX = 4
+_BATCH = 64
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[tuple[bytes, bytes, FileRecord]])
 
@@ -65,36 +67,43 @@ def read(path: bytes) -> bytes:
         return b""
 
 
-def records(root: bytes, files: Sequence[tuple[bytes, Stat]]) -> Iterator[Read]:
-    """The records of many files, in any order. More than one process is used where that pays."""
-    workers = min(os.cpu_count() or 1, 4)
-    if workers < 2 or sum(stat[2] for _, stat in files) < _PARALLEL_BYTES:
-        yield from (one(root, path) for path, _ in files)
-        return
-    ordered = [path for path, stat in sorted(files, key=lambda file: (-file[1][2], file[0]))]
+def records(root: bytes, files: Sequence[tuple[bytes, Stat]], workers: int = 0) -> Iterator[Read]:
+    """The records of many files, in any order, by so many helper processes (0: as many as pay)."""
+    paths = [path for path, stat in sorted(files, key=lambda file: (-file[1][2], file[0]))]
+    if not workers and sum(stat[2] for _, stat in files) >= _PARALLEL_BYTES:
+        workers = min(os.cpu_count() or 1, _WORKERS_MAX)
+    missing = dict.fromkeys(paths)
+    if workers > 1:
+        for found in _by_helpers(root, paths, workers):
+            del missing[found[0]]
+            yield found
+    yield from (one(root, path) for path in missing)
+
+
+def _by_helpers(root: bytes, paths: Sequence[bytes], workers: int) -> Iterator[Read]:
     context = get_context("fork")
     pipes: dict[Connection, BaseProcess] = {}
     for number in range(workers):
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=send, args=(theirs, root, ordered[number::workers]))
+        process = context.Process(target=send, args=(theirs, root, paths[number::workers]), daemon=True)
         process.start()
-        theirs.close()
+        theirs.close()  # so that the end of the helper is the end of the pipe
         pipes[ours] = process
     while pipes:
         for pipe in wait(list(pipes)):
             assert isinstance(pipe, Connection)
-            if data := pipe.recv_bytes():
-                yield from _DECODER.decode(data)
-            else:
+            try:
+                yield from _DECODER.decode(pipe.recv_bytes())
+            except EOFError:  # it is done, or died: then this process reads what is missing
                 pipe.close()
                 pipes.pop(pipe).join()
 
 
 def send(pipe: Connection, root: bytes, paths: Sequence[bytes]) -> None:
-    """What a helper process does: send the records of `paths` in batches, then an empty message."""
-    for start in range(0, len(paths), 64):
-        pipe.send_bytes(_ENCODER.encode([one(root, path) for path in paths[start : start + 64]]))
-    pipe.send_bytes(b"")
+    """What a helper process does: send the records of `paths` in batches, then close the pipe."""
+    for start in range(0, len(paths), _BATCH):
+        pipe.send_bytes(_ENCODER.encode([one(root, path) for path in paths[start : start + _BATCH]]))
+    pipe.close()
 
 
 def one(root: bytes, path: bytes) -> Read:

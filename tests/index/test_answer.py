@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from semctxd.index.answer import context, relevant_files
+from semctxd.index.live import LiveIndex
+from tests.index.conftest import Grow, write
+
+SHOP = {
+    "shop/__init__.py": "",
+    "shop/money.py": '''\
+"""Amounts of money."""
+
+from decimal import Decimal
+
+
+class Price:
+    """A price in one currency."""
+
+    def __init__(self, amount: Decimal, currency: str) -> None:
+        self.amount = amount
+        self.currency = currency
+
+    def with_tax(self, rate: Decimal) -> "Price":
+        """The price with tax added."""
+        return Price(self.amount * (1 + rate), self.currency)
+
+
+def parse_price(text: str) -> Price:
+    """Parse a price such as `3.20 EUR`."""
+    amount, currency = text.split()
+    return Price(Decimal(amount), currency)
+''',
+    "shop/errors.py": '''\
+class ShopError(Exception):
+    """Anything that goes wrong in the shop."""
+
+
+class OutOfStock(ShopError):
+    """There is nothing left of an article."""
+''',
+    "shop/cart.py": '''\
+"""The shopping cart."""
+
+import logging
+
+from shop.errors import OutOfStock
+from shop.money import Price, parse_price
+
+log = logging.getLogger(__name__)
+
+
+class Cart:
+    """Articles that somebody wants to buy."""
+
+    def __init__(self) -> None:
+        self.lines: list[Price] = []
+
+    def add(self, text: str) -> None:
+        """Add an article by the text of its price."""
+        price = parse_price(text)
+        if not price.amount:
+            raise OutOfStock(text)
+        log.info("added %s", text)
+        self.lines.append(price)
+
+    def total(self, rate: float) -> Price:
+        """The sum of all prices with tax."""
+        return sum(line.with_tax(rate) for line in self.lines)
+''',
+    "shop/orders.py": '''\
+"""Orders of customers."""
+
+import logging
+
+from shop.errors import OutOfStock
+from shop.money import parse_price
+
+log = logging.getLogger(__name__)
+
+
+def place_order(lines):
+    """Place an order for lines of prices."""
+    prices = [parse_price(line) for line in lines]
+    if not prices:
+        raise OutOfStock(lines)
+    log.info("order")
+    return prices
+''',
+    "tests/test_money.py": "from shop.money import parse_price\n\ndef test_parse_price():\n    assert parse_price('1 EUR')\n",
+}  # fmt: skip
+INTENT = "Parse the text of a price and raise an error if the article is out of stock"
+
+
+def ask(live: LiveIndex, **params: Any) -> dict[str, Any]:
+    answer = context(live, {"intent": INTENT, **params})
+    return json.loads(json.dumps(answer))  # what goes over the wire
+
+
+def names(answer: dict[str, Any], count: int = 5) -> list[str]:
+    return [symbol["qualname"] for symbol in answer["symbols"][:count]]
+
+
+def test_what_the_intent_needs_comes_first(grow: Grow) -> None:
+    live = grow(SHOP)
+    for place in (
+        {},
+        {"targetFile": "shop/orders.py"},
+        {"targetFile": "shop/returns.py"},
+        {"draft": "price = parse_price(text)"},
+    ):
+        answer = ask(live, **place)
+        assert "parse_price" in names(answer, 3), place
+        assert "OutOfStock" in names(answer, 6), place
+        assert answer["source"] == "index" and answer["enriched"] is False
+
+
+def test_the_views_point_into_the_symbols(grow: Grow) -> None:
+    answer = ask(grow(SHOP), targetFile="shop/orders.py")
+    symbols = answer["symbols"]
+    assert all(symbols[at]["kind"] == "class" for at in answer["types"])
+    assert all(symbols[at]["kind"] in ("function", "method") for at in answer["functions"])
+    assert len(answer["types"]) + len(answer["functions"]) == sum(symbol["kind"] != "variable" for symbol in symbols)
+    assert [symbol["confidence"] for symbol in symbols] == sorted(
+        (symbol["confidence"] for symbol in symbols), reverse=True
+    )
+    assert all(0 <= symbol["confidence"] <= 1 for symbol in symbols)
+
+
+def test_limits_hold_and_short_lists_are_filled(grow: Grow) -> None:
+    live = grow(SHOP)
+    total = len(live.store.symbols)
+    assert len(ask(live, limits={"symbols": 100})["symbols"]) == total
+    answer = ask(live, limits={"symbols": 2, "files": 1, "imports": 1, "conventions": 1})
+    assert [len(answer[key]) for key in ("symbols", "files", "imports", "conventions")] == [2, 1, 1, 1]
+    assert len(ask(live)["files"]) == 3
+    nothing = ask(live, intent="zzz qqq", limits={"symbols": 4})
+    assert len(nothing["symbols"]) == 4
+
+
+def test_min_confidence_alone_shortens_the_list(grow: Grow) -> None:
+    symbols = ask(grow(SHOP), minConfidence=0.2)["symbols"]
+    assert 0 < len(symbols) < 15 and all(symbol["confidence"] >= 0.2 for symbol in symbols)
+
+
+def test_explain_breaks_a_score_down_by_named_signals(grow: Grow) -> None:
+    live = grow(SHOP)
+    explained = ask(live, explain=True)["symbols"]
+    assert {"text", "neighbours"} & set(explained[0]["breakdown"])
+    assert all(isinstance(share, float) for share in explained[0]["breakdown"].values())
+    assert "breakdown" not in ask(live)["symbols"][0]
+
+
+def test_scope_is_seen_from_the_target(grow: Grow) -> None:
+    answer = ask(grow(SHOP), targetFile="shop/cart.py", qualname="Cart.remove", limits={"symbols": 50})
+    scopes = {symbol["qualname"]: symbol["scope"] for symbol in answer["symbols"] if symbol["file"] != "shop/orders.py"}
+    assert scopes["Cart"] == scopes["Cart.add"] == "class"
+    assert scopes["log"] == "file"
+    assert scopes["parse_price"] == "workspace"
+
+
+def test_the_target_itself_is_no_answer_and_speaks_for_nothing(grow: Grow, tmp_path: Path) -> None:
+    live = grow(SHOP)
+    whole = [
+        ask(live, targetFile="shop/orders.py", qualname="place_order"),
+        ask(live, targetFile="shop/orders.py", signature="def place_order(lines)"),
+    ]
+    masked = SHOP["shop/orders.py"].partition("    prices = ")[0] + "    ...\n"
+    write(tmp_path, {"shop/orders.py": masked.replace('    """Place an order for lines of prices."""\n', "")})
+    live.apply([str(tmp_path / "shop/orders.py")])
+    hidden = ask(live, targetFile="shop/orders.py", qualname="place_order")
+    assert "place_order" not in names(hidden, 50)
+    for answer in whole:
+        assert answer["symbols"] == hidden["symbols"]
+
+
+def test_files_are_ranked_with_a_reason(grow: Grow) -> None:
+    live = grow(SHOP)
+    answer = relevant_files(live, {"intent": INTENT, "targetFile": "shop/orders.py", "limits": {"files": 4}})
+    paths = [file["path"] for file in answer["files"]]
+    assert set(paths[:3]) >= {"shop/money.py"}
+    assert all("defines" in file["why"] for file in answer["files"])
+    assert next(file["why"] for file in answer["files"] if file["path"] == "shop/orders.py").startswith(
+        "the target file; "
+    )
+    assert answer["keywords"] == ask(live)["keywords"]
+    assert [file["score"] for file in answer["files"]] == sorted(
+        (file["score"] for file in answer["files"]), reverse=True
+    )
+
+
+def test_tests_are_left_behind_unless_asked_for(grow: Grow) -> None:
+    live = grow(SHOP)
+    assert "tests/test_money.py" not in [file["path"] for file in ask(live)["files"]]
+    answer = ask(live, intent="Test parse_price", limits={"symbols": 3})
+    assert "test_parse_price" in names(answer)
+
+
+def test_imports_are_mined_with_evidence(grow: Grow) -> None:
+    live = grow(SHOP)
+    patterns = {one["module"]: one for one in ask(live, targetFile="shop/returns.py")["imports"]}
+    money = patterns["shop.money"]
+    assert money["names"][0] == "parse_price"
+    assert money["statement"] in ("from shop.money import parse_price, Price", "from shop.money import parse_price")
+    assert money["evidence"][0].startswith("shop/") and money["count"] >= 2
+    path, _, line = money["evidence"][0].partition(":")
+    assert SHOP[path].split("\n")[int(line) - 1].startswith("from shop.money import")
+    assert money["checked"] is False and money["at"][1] == len("from shop.money import ")
+    assert patterns["decimal"]["statement"] == "from decimal import Decimal"
+
+
+def test_a_file_never_imports_itself(grow: Grow) -> None:
+    modules = [one["module"] for one in ask(grow(SHOP), targetFile="shop/money.py")["imports"]]
+    assert "shop.money" not in modules
+
+
+def test_relative_and_renamed_imports_can_be_pasted(grow: Grow) -> None:
+    live = grow(
+        {
+            "p/__init__.py": "",
+            "p/q/__init__.py": "from .r import parse_price as read\n",
+            "p/q/r.py": "def parse_price(text):\n    '''Parse the text of a price.'''\n",
+            "p/s.py": "from .q import r\nfrom .q.r import parse_price as read\nimport os.path as osp\ndef price(text):\n"
+            "    '''Parse the price text.'''\n    osp.join(text)\n    r.parse_price()\n    return read(text)\n",
+        }
+    )
+    statements = {one["statement"] for one in ask(live, targetFile="other.py")["imports"]}
+    assert "from p.q.r import parse_price as read" in statements
+    assert "import os.path as osp" in statements
+    assert "from p.q import r" in statements
+
+
+def test_conventions_are_counted_with_the_nearest_evidence(grow: Grow) -> None:
+    live = grow(SHOP)
+    found = {
+        (one["key"], one["value"]): one
+        for one in ask(live, targetFile="shop/orders.py", limits={"conventions": 50})["conventions"]
+    }
+    raised = found["errors raised", "OutOfStock"]
+    assert (raised["count"], raised["of"]) == (2, 2)
+    assert raised["evidence"][0].startswith("shop/orders.py:")
+    assert found["logging", "log = logging.getLogger(__name__)"]["count"] == 2
+    assert found["type hints", "annotated"]["of"] == 8
+    assert all(one["evidence"] and one["count"] <= one["of"] for one in found.values())
+
+
+def test_the_built_in_table_answers_for_an_empty_tree_alone(grow: Grow) -> None:
+    empty = grow({"notes.py": "# nothing\n"})
+    answer = ask(empty, intent="Validate email address format, read a JSON file")
+    assert answer["source"] == "knowledge-base"
+    assert "import re" in [one["statement"] for one in answer["imports"]]
+    assert [one["names"] for one in answer["imports"] if one["module"] == "pathlib"] == [["Path"]]
+    kinds = {symbol["name"]: symbol["kind"] for symbol in answer["symbols"]}
+    assert kinds["compile"] == "function" and kinds["Path"] == "class"
+    assert answer["files"] == [] and answer["conventions"]
+    assert ask(empty, intent="zzz")["symbols"] == []
+
+
+def test_nothing_wanted_is_nothing_given(grow: Grow) -> None:
+    answer = ask(grow(SHOP), limits={"symbols": 0, "files": 0, "imports": 0, "conventions": 0})
+    assert (answer["symbols"], answer["files"], answer["imports"], answer["conventions"]) == ([], [], [], [])
+    assert answer["source"] == "index"

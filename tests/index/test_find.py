@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from semctx.protocol import SemctxError
+from semctxd.index.find import find
+from tests.index.conftest import Grow
+
+FILES = {
+    "pkg/__init__.py": "",
+    "pkg/a.py": "class QuerySet:\n    def filter(self): pass\n    class Meta:\n        filter = 1\ndef filter(): pass\ndef Filter(): pass\n",
+    "pkg/b.py": "def filters(): pass\ndef prefilter_all(): pass\nclass Other:\n    def filter(self): pass\n",
+}
+
+
+def found(grow: Grow, **params: Any) -> list[str]:
+    answer = find(grow(FILES), params)
+    return [f"{symbol['file']}:{symbol['qualname']}" for symbol in answer["symbols"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "filter",
+            ["pkg/a.py:QuerySet.filter", "pkg/a.py:QuerySet.Meta.filter", "pkg/a.py:filter", "pkg/b.py:Other.filter"],
+        ),
+        ("QuerySet.filter", ["pkg/a.py:QuerySet.filter"]),
+        ("QuerySet/filter", ["pkg/a.py:QuerySet.filter"]),
+        ("Meta.filter", ["pkg/a.py:QuerySet.Meta.filter"]),
+        ("a.QuerySet.filter", ["pkg/a.py:QuerySet.filter"]),
+        ("pkg.b.Other.filter", ["pkg/b.py:Other.filter"]),
+        ("pkg/a/filter", ["pkg/a.py:filter"]),
+    ],
+)
+def test_a_name_path_equals_the_end_of_a_symbols_path(grow: Grow, name: str, expected: list[str]) -> None:
+    assert found(grow, name=name) == expected
+
+
+def test_kinds_are_told_apart(grow: Grow) -> None:
+    assert found(grow, name="filter", kind="variable") == ["pkg/a.py:QuerySet.Meta.filter"]
+    assert found(grow, name="filter", kind="function") == ["pkg/a.py:filter"]
+
+
+def test_substrings_have_the_exact_case_first(grow: Grow) -> None:
+    names = found(grow, name="filter", match="substring")
+    assert names == [
+        "pkg/a.py:QuerySet.filter", "pkg/a.py:QuerySet.Meta.filter", "pkg/a.py:filter", "pkg/b.py:Other.filter",
+        "pkg/a.py:Filter", "pkg/b.py:filters", "pkg/b.py:prefilter_all",
+    ]  # fmt: skip
+
+
+def test_fuzzy_matches_come_by_likeness(grow: Grow) -> None:
+    names = found(grow, name="filtr", match="fuzzy")
+    assert names[:2] == ["pkg/a.py:QuerySet.filter", "pkg/a.py:QuerySet.Meta.filter"]
+    assert names[-1] == "pkg/b.py:filters"
+    assert "pkg/b.py:prefilter_all" not in names
+
+
+def test_a_limit_says_what_is_left_out(grow: Grow) -> None:
+    answer = find(grow(FILES), {"name": "filter", "limits": {"symbols": 1}})
+    assert len(answer["symbols"]) == 1 and answer["left_out"] == 3
+
+
+def test_a_symbol_is_told_whole(grow: Grow) -> None:
+    (symbol,) = find(
+        grow({"src/p/__init__.py": "", "src/p/m.py": "\n\nasync def go(x: int) -> str:\n    '''Go there.'''\n"}),
+        {"name": "go"},
+    )["symbols"]
+    assert symbol == {
+        "name": "go", "qualname": "go", "kind": "function", "file": "src/p/m.py", "line": 3, "column": 10, "module": "p.m",
+        "signature": "async def go(x: int) -> str", "doc": "Go there.", "scope": "workspace",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["fliter", "nowhere.filter", "Filterx"])
+def test_no_such_symbol_names_the_nearest(grow: Grow, name: str) -> None:
+    with pytest.raises(SemctxError) as caught:
+        find(grow(FILES), {"name": name})
+    assert caught.value.type == "SymbolNotFound"
+    assert {"filter", "Filter"} & set(caught.value.nearest)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from multiprocessing import Pipe
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from semctxd.index import build
+from semctxd.index.live import LiveIndex
+from tests.index.conftest import Grow, write
+
+
+def names(live: LiveIndex) -> set[str]:
+    return {symbol.qualname for symbol in live.store.symbols.values()}
+
+
+def test_a_file_is_read_again_alone(grow: Grow, tmp_path: Path) -> None:
+    live = grow({"a.py": "def one(): pass\n", "b.py": "def two(): pass\n"})
+    kept = live.store.files["b.py"]
+    write(tmp_path, {"a.py": "def three(): pass\n"})
+    live.apply([str(tmp_path / "a.py")])
+    assert names(live) == {"three", "two"}
+    assert live.store.files["b.py"] is kept
+
+
+def test_equal_bytes_are_not_derived_again(grow: Grow, tmp_path: Path) -> None:
+    live = grow({"a.py": "def one(): pass\n"})
+    kept, generation = live.store.files["a.py"], live.store.generation
+    os.utime(tmp_path / "a.py", ns=(1, 1))
+    live.apply([str(tmp_path / "a.py")])
+    assert live.store.files["a.py"] is kept and live.store.generation == generation
+
+
+def test_a_change_that_keeps_size_and_mtime_is_seen(grow: Grow, tmp_path: Path) -> None:
+    live = grow({"a.py": "def one(): pass\n"})
+    before = os.stat(tmp_path / "a.py")
+    write(tmp_path, {"a.py": "def two(): pass\n"})
+    os.utime(tmp_path / "a.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+    live.refresh()
+    assert names(live) == {"two"}
+
+
+def test_what_is_gone_is_dropped_with_all_below(grow: Grow, tmp_path: Path) -> None:
+    live = grow(
+        {
+            "a.py": "def one(): pass\n",
+            "d/b.py": "def two(): pass\n",
+            "d/e/c.py": "def three(): pass\n",
+            "de.py": "x = 1\n",
+        }
+    )
+    shutil.rmtree(tmp_path / "d")
+    (tmp_path / "a.py").unlink()
+    live.apply([str(tmp_path / "d"), str(tmp_path / "a.py"), str(tmp_path / "never.py")])
+    assert names(live) == {"x"}
+
+
+def test_a_folder_that_appears_or_was_moved_is_scanned(grow: Grow, tmp_path: Path) -> None:
+    live = grow({"d/b.py": "def two(): pass\n"})
+    os.rename(tmp_path / "d", tmp_path / "moved")
+    live.apply([str(tmp_path / "d"), str(tmp_path / "moved")])
+    assert set(live.store.files) == {"moved/b.py"}
+    write(tmp_path, {f"moved/new/m{number}.py": f"def f{number}(): pass\n" for number in range(20)})
+    live.apply([str(tmp_path / "moved")])
+    assert len(live.store.files) == 21
+
+
+def test_a_folder_rescan_drops_what_is_gone_below_it(grow: Grow, tmp_path: Path) -> None:
+    live = grow({"d/a.py": "a = 1\n", "d/b.py": "b = 1\n", "c.py": "c = 1\n"})
+    (tmp_path / "d/a.py").unlink()
+    live.apply([str(tmp_path / "d")])
+    assert names(live) == {"b", "c"}
+
+
+def test_environments_tool_folders_and_other_files_do_not_count(grow: Grow, tmp_path: Path) -> None:
+    live = grow(
+        {
+            "a.py": "a = 1\n",
+            ".git/b.py": "b = 1\n",
+            "env/lib/c.py": "c = 1\n",
+            "notes.txt": "d = 1\n",
+            "node_modules/x/e.py": "e = 1\n",
+        }
+    )
+    assert names(live) == {"a", "c"}
+    write(tmp_path, {"env/pyvenv.cfg": "home = /usr\n"})
+    live.apply([str(tmp_path / "env/pyvenv.cfg")])
+    assert names(live) == {"a"}
+    write(tmp_path, {"env/lib/d.py": "d = 1\n", "notes.txt": "x = 2\n"})
+    live.apply(
+        [str(tmp_path / "env/lib/d.py"), str(tmp_path / "env/lib"), str(tmp_path / "notes.txt"), "/elsewhere/z.py"]
+    )
+    assert names(live) == {"a"}
+    (tmp_path / "env/pyvenv.cfg").unlink()
+    live.apply([str(tmp_path / "env/pyvenv.cfg")])
+    assert names(live) == {"a", "c", "d"}
+
+
+def test_a_symlinked_file_is_read_through_and_a_symlinked_folder_is_not_followed(grow: Grow, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    write(outside, {"a.py": "linked = 1\n"})
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link.py").symlink_to(outside / "a.py")
+    (root / "folder").symlink_to(outside)
+    (root / "dangling.py").symlink_to(outside / "none.py")
+    live = LiveIndex(str(root))
+    live.refresh()
+    live.apply([str(root / "folder"), str(root / "dangling.py"), str(root / "link.py")])
+    assert set(live.store.files) == {"link.py"} and names(live) == {"linked"}
+
+
+def test_a_lost_root_leaves_nothing(grow: Grow, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    write(root, {"a.py": "a = 1\n"})
+    live = LiveIndex(str(root))
+    live.refresh()
+    shutil.rmtree(root)
+    live.apply([str(root)])
+    assert not live.store.files and not live.store.symbols
+
+
+def test_an_unreadable_file_and_a_strange_name_fail_nothing(tmp_path: Path) -> None:
+    assert build.read(os.fsencode(tmp_path / "none.py")) == b""
+    path = os.fsencode(tmp_path) + b"/\xff.py"
+    with open(path, "wb") as file:
+        file.write(b"odd = 1\n")
+    live = LiveIndex(str(tmp_path))
+    live.refresh()
+    assert list(live.store.files) == ["\\xff.py"]
+    os.unlink(path)
+    live.apply([os.fsdecode(path)])
+    assert not live.store.files
+
+
+MANY = {
+    f"p/m{number}.py": f"from p.m{number // 2} import f{number // 2}\ndef f{number}(x):\n    return f(x)\n"
+    for number in range(200)
+}
+
+
+def test_several_processes_read_the_same_as_one(tmp_path: Path) -> None:
+    write(tmp_path, MANY)
+    root = os.fsencode(tmp_path)
+    files = list(build.scan(root))
+
+    def read(workers: int) -> dict[bytes, bytes]:
+        return {
+            path: digest + msgspec.msgpack.encode(record)
+            for path, digest, record in build.records(root, files, workers)
+        }
+
+    assert len(read(1)) == 200
+    assert read(1) == read(3)
+
+
+def test_a_large_tree_is_read_by_several_processes(grow: Grow) -> None:
+    text = "#" * 3000 + "\n"
+    live = grow({path: text + source for path, source in MANY.items()})
+    assert len(live.store.files) == len(live.store.symbols) == 200
+
+
+def test_what_a_dead_helper_owes_is_read_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, MANY)
+    root = os.fsencode(tmp_path)
+    me, one = os.getpid(), build.one
+
+    def deadly(root: bytes, path: bytes) -> build.Read:
+        if os.getpid() != me and path.endswith(b"m150.py"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return one(root, path)
+
+    monkeypatch.setattr(build, "one", deadly)
+    assert len(list(build.records(root, list(build.scan(root)), 2))) == 200
+
+
+def test_a_helper_sends_batches_and_closes(tmp_path: Path) -> None:
+    write(tmp_path, {f"m{number}.py": "x = 1\n" for number in range(70)})
+    root = os.fsencode(tmp_path)
+    ours, theirs = Pipe(duplex=False)
+    build.send(theirs, root, [path for path, _ in build.scan(root)])
+    assert [len(msgspec.msgpack.decode(ours.recv_bytes())) for _ in range(2)] == [64, 6]
+    with pytest.raises(EOFError):
+        ours.recv_bytes()

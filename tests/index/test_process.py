@@ -1,0 +1,121 @@
+"""The indexer as the daemon runs it: a process that speaks JSON-RPC on its standard streams."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from semctx.framing import Decoder, frame
+from semctxd.index import __main__ as process
+from tests.index.conftest import write
+from tests.index.test_answer import SHOP
+
+
+class Indexer:
+    """A running indexer."""
+
+    def __init__(self, root: Path) -> None:
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", "semctxd.index", str(root)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.decoder = Decoder(headers=True)
+        self.replies: list[bytes] = []
+
+    def send(self, **message: Any) -> None:
+        self.raw(msgspec.json.encode({"jsonrpc": "2.0", **message}))
+
+    def raw(self, message: bytes) -> None:
+        assert self.child.stdin
+        self.child.stdin.write(frame(message, headers=True))
+        self.child.stdin.flush()
+
+    def reply(self) -> dict[str, Any]:
+        assert self.child.stdout
+        while not self.replies:
+            data = self.child.stdout.read1()  # type: ignore[attr-defined]
+            assert data, "the indexer ended"
+            self.replies += self.decoder.feed(data)
+        found = msgspec.json.decode(self.replies.pop(0))
+        assert isinstance(found, dict)
+        return found
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        self.send(id=7, method=method, params=params)
+        found = self.reply()
+        assert found["id"] == 7
+        return found
+
+    def end(self) -> tuple[int, str]:
+        _, errors = self.child.communicate(timeout=60)
+        return self.child.returncode, errors.decode()
+
+
+@pytest.fixture
+def indexer(tmp_path: Path) -> Iterator[Indexer]:
+    write(tmp_path, SHOP)
+    running = Indexer(tmp_path)
+    yield running
+    if running.child.poll() is None:
+        running.end()
+
+
+def test_it_answers_changes_and_ends_with_its_input(indexer: Indexer, tmp_path: Path) -> None:
+    before = indexer.call("statistics")["result"]
+    assert before == {"files": 6, "symbols": 14, "functions": 8, "classes": 4}
+    write(tmp_path, {"shop/more.py": "def more(): pass\n"})
+    indexer.send(method="changes", params={"paths": [str(tmp_path / "shop/more.py")]})
+    assert (
+        indexer.call("symbols/find", root=str(tmp_path), name="more")["result"]["symbols"][0]["file"] == "shop/more.py"
+    )
+    (tmp_path / "shop/more.py").unlink()
+    indexer.send(method="changes", params={"everything": True})
+    error = indexer.call("symbols/find", root=str(tmp_path), name="more")["error"]
+    assert error["data"]["type"] == "SymbolNotFound"
+    assert indexer.call("context/query", root=str(tmp_path), intent="Parse a price")["result"]["symbols"]
+    assert (
+        indexer.call("files/relevant", root=str(tmp_path), intent="Parse a price")["result"]["files"][0]["path"]
+        == "shop/money.py"
+    )
+    assert indexer.end() == (0, "")
+
+
+def test_faults_are_answered_without_their_text_and_logged(indexer: Indexer) -> None:
+    error = indexer.call("context/query", intent=["secret"])["error"]
+    assert error["data"]["type"] == "InternalError"
+    assert "secret" not in str(error) and "Traceback" not in str(error)
+    assert indexer.call("nothing/such")["error"]["data"]["type"] == "MethodNotFound"
+    indexer.raw(b"{no json")
+    indexer.send(method="changes", params={"paths": 3})
+    assert indexer.call("statistics")["result"]["files"] == 6
+    code, errors = indexer.end()
+    assert code == 0
+    assert errors.count("Traceback") == 3
+
+
+def test_what_prints_by_mistake_is_no_reply(tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    script = (
+        "import sys, os; from semctxd.index import __main__ as m\n"
+        "m._REQUESTS['statistics'] = lambda live, params: (print('stray'), os.write(1, b'stray')) and {}\n"
+        f"sys.argv = ['semctxd.index', {str(tmp_path)!r}]; m.main()"
+    )
+    request = frame(msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "statistics"}), headers=True)
+    done = subprocess.run([sys.executable, "-c", script], input=request, capture_output=True, timeout=60)
+    assert Decoder(headers=True).feed(done.stdout) == [b'{"jsonrpc":"2.0","id":1,"result":{}}']
+    assert done.stderr.count(b"stray") == 2
+
+
+def test_only_what_is_needed_is_imported() -> None:
+    heavy = {"anyio", "asyncio", "structlog", "numpy", "pygls", "lsprotocol", "jsonrpcserver", "watchfiles"}
+    script = f"import sys, semctxd.index.__main__; print(sorted({heavy!r} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60).stdout == b"[]\n"
+    assert set(process._REQUESTS) == {"statistics", "context/query", "files/relevant", "symbols/find"}
