@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -47,12 +46,13 @@ async def follow(
 ) -> None:
     """Report changes of the files that count in `folders()`, until cancelled; begin again when the folders change.
 
-    With `recursive` false each folder is watched by itself, which costs nothing for folders left out. A name that
-    is not UTF-8, or a folder that went away meanwhile, ends watchfiles' iteration: it is begun again.
+    With `recursive` false each folder is watched by itself, which costs nothing for folders left out. `started` is
+    called, again and again, while all of them are watched that exist. A name that is not UTF-8, or a folder that went
+    away meanwhile, ends watchfiles' iteration with an error in a group of its own: it is begun again.
     """
     while True:
         wanted = {folder for folder in folders() if os.path.isdir(folder)}
-        with suppress(FileNotFoundError, UnicodeDecodeError, RuntimeError):
+        try:
             async for seen in awatch(
                 *sorted(wanted),
                 watch_filter=_Counted(),
@@ -62,11 +62,13 @@ async def follow(
                 yield_on_timeout=True,
                 recursive=recursive,
             ):
-                started()
                 if seen:
                     deliver([Change(path, _WHAT[what]) for what, path in sorted(seen, key=lambda one: one[1])])
-                if not folders() <= wanted:
+                if any(os.path.isdir(folder) for folder in folders() - wanted):
                     break
+                started()
+        except* (FileNotFoundError, RuntimeError):
+            pass
         await anyio.sleep(_RESTART_S)
 
 
