@@ -146,9 +146,11 @@ class Daemon:
 
     def _listens(self) -> bool:
         try:
-            self.client().close()
+            client = self.client()
         except OSError:
             return False
+        client.call("ping")  # an error, but a reply: it serves
+        client.close()
         return True
 
     def client(self, headers: bool = False) -> Wire:
