@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from semctx.protocol import SemctxError
+from semctx.errors import SemctxError
 from semctxd.index.find import find
 from tests.index.conftest import Grow
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from semctxd.index import build
+from semctxd.index import build, store
 from semctxd.index.live import LiveIndex
 from tests.index.conftest import Grow, write
 
@@ -122,6 +122,17 @@ def test_a_lost_root_leaves_nothing(grow: Grow, tmp_path: Path) -> None:
     shutil.rmtree(root)
     live.apply([str(root)])
     assert not live.store.files and not live.store.symbols
+
+
+def test_a_folder_that_is_gone_before_it_is_read_gives_nothing(tmp_path: Path) -> None:
+    assert list(build.scan(os.fsencode(tmp_path / "gone"))) == []
+
+
+def test_only_so_many_bodies_are_kept(grow: Grow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_BODIES_MAX", 2)
+    live = grow({"a.py": "".join(f"def f{number}():\n    g{number}.x()\n" for number in range(5))})
+    ids = live.store.ids("a.py")
+    assert [live.store.body(id).uses for id in (*ids, *ids)] == [[f"g{number}.x()"] for number in range(5)] * 2
 
 
 def test_an_unreadable_file_and_a_strange_name_fail_nothing(tmp_path: Path) -> None:

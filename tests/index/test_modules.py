@@ -5,8 +5,10 @@ import pytest
 from semctxd.index.modules import Modules
 
 PATHS = [
-    "src/pkg/__init__.py", "src/pkg/a.py", "src/pkg/sub/__init__.py", "src/pkg/sub/b.py", "src/ns/part/__init__.py", "src/ns/part/c.py",
-    "other/pkg/__init__.py", "other/pkg/a.py", "setup.py", "scripts/tool.py", "stubs/a.pyi", "deep/er/a.py", "top/__init__.pyi",
+    "src/pkg/__init__.py", "src/pkg/a.py", "src/pkg/sub/__init__.py", "src/pkg/sub/b.py",
+    "src/ns/part/__init__.py", "src/ns/part/c.py",
+    "other/pkg/__init__.py", "other/pkg/a.py", "setup.py", "scripts/tool.py", "stubs/a.pyi", "deep/er/a.py",
+    "top/__init__.pyi",
 ]  # fmt: skip
 
 

@@ -88,6 +88,11 @@ def test_it_answers_changes_and_ends_with_its_input(indexer: Indexer, tmp_path: 
     assert indexer.end() == (0, "")
 
 
+def test_the_first_message_builds_the_index(indexer: Indexer, tmp_path: Path) -> None:
+    indexer.send(method="changes", params={"paths": [str(tmp_path)]})
+    assert indexer.call("statistics")["result"]["files"] == 6
+
+
 def test_faults_are_answered_without_their_text_and_logged(indexer: Indexer) -> None:
     error = indexer.call("context/query", intent=["secret"])["error"]
     assert error["data"]["type"] == "InternalError"

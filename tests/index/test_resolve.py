@@ -130,3 +130,33 @@ def test_static_chains_stop_where_nothing_is_known(grow: Grow) -> None:
     assert resolver.static("pkg.nothing.more", "user.py") is None
     assert resolver.static("starred.more", "user.py") is None
     assert resolver.static("default", "nowhere.py") is None
+
+
+def test_a_star_brings_what_the_other_module_has_imported(grow: Grow) -> None:
+    live = grow(
+        {
+            "a.py": "def f(): pass\n",
+            "b.py": "from a import *\nfrom a import f\nfrom c import *\n",
+            "c.py": "from b import *\ndef own(): f()\n",
+        }
+    )
+    assert uses(live, "c.py", "own") == ["f"]
+
+
+def test_what_is_found_does_not_depend_on_what_was_asked_before(grow: Grow) -> None:
+    source = (
+        "class A(B.Inner):\n    def f(self):\n        return self.g()\n    def g(self):\n        return self.h() or C()\n"
+        "    def h(self):\n        return self.f()\n    class Inner: pass\n"
+        "class B(A.Inner):\n    class Inner: pass\nclass C:\n    def end(self): pass\n"
+        "def first(a: A):\n    a.f().end()\ndef second(a: A):\n    a.h().end()\n"
+    )
+    there = uses(grow({"a.py": source}), "a.py", "second")
+    live = grow({"a.py": source})
+    uses(live, "a.py", "first")
+    assert uses(live, "a.py", "second") == there
+
+
+def test_very_long_detours_are_given_up(grow: Grow) -> None:
+    steps = "".join(f"    v{number} = v{number + 1}\n" for number in range(9))
+    live = grow({"a.py": f"class A:\n    def m(self): pass\ndef f():\n    v9 = A()\n{steps}    v0.m()\n    v8.m()\n"})
+    assert uses(live, "a.py", "f") == ["A", "A.m"]

@@ -1,6 +1,7 @@
 """The indexer process: JSON-RPC with Content-Length framing on standard input and output, one message at a time.
 
-`python -m semctxd.index ROOT`. It builds the index first, then reads messages in order until its input ends.
+`python -m semctxd.index ROOT`. The first message, whichever it is, builds the index; then messages are taken in
+order until the input ends.
 Standard output carries replies only; faults are logged on standard error and never end the process.
 """
 
@@ -15,8 +16,8 @@ from typing import Any
 
 import msgspec
 
+from semctx.errors import SemctxError
 from semctx.framing import Decoder, frame
-from semctx.protocol import SemctxError
 from semctxd.index.answer import context, relevant_files
 from semctxd.index.find import find
 from semctxd.index.live import LiveIndex
@@ -44,11 +45,21 @@ _REQUESTS: dict[str, Callable[[LiveIndex, dict[str, Any]], dict[str, Any]]] = {
 
 
 def changes(live: LiveIndex, params: dict[str, Any]) -> None:
-    """Take in what changed: `paths`, or everything."""
-    if params.get("everything"):
+    """Take in what changed: `paths`, or everything. The first one builds the index."""
+    if not live.built:
+        build(live)
+    elif params.get("everything"):
         live.refresh()
     else:
         live.apply(params["paths"])
+
+
+def build(live: LiveIndex) -> None:
+    """The first scan. What it makes stays, so the garbage collector need not look at it, then or later."""
+    gc.disable()
+    live.refresh()
+    gc.freeze()
+    gc.enable()
 
 
 def handle(live: LiveIndex, message: bytes) -> bytes | None:
@@ -62,6 +73,8 @@ def handle(live: LiveIndex, message: bytes) -> bytes | None:
             return None
         if method not in _REQUESTS:
             raise SemctxError("MethodNotFound", f"No method {method!r}.")
+        if not live.built:
+            build(live)
         reply = {"jsonrpc": "2.0", "id": id, "result": _REQUESTS[method](live, params)}
     except SemctxError as error:
         reply = {"jsonrpc": "2.0", "id": id, "error": error.to_json()}
@@ -90,15 +103,10 @@ def _write(sink: int, data: bytes) -> None:
 
 
 def main() -> None:
-    """Build the index of the root named on the command line, and serve it."""
+    """Serve the index of the root named on the command line."""
     sink = os.dup(1)
     os.dup2(2, 1)  # whatever prints by mistake must not land among the replies
-    live = LiveIndex(sys.argv[1])
-    gc.disable()  # the build makes only what stays
-    live.refresh()
-    gc.freeze()
-    gc.enable()
-    serve(live, 0, sink)
+    serve(LiveIndex(sys.argv[1]), 0, sink)
 
 
 if __name__ == "__main__":

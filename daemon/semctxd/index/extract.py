@@ -132,6 +132,11 @@ class _File:
     def of(self, node: Node | None) -> str:
         return self.slice(node.start_byte, node.end_byte) if node else ""
 
+    @staticmethod
+    def field(node: Node, name: str) -> Node:
+        """A field that the grammar requires; should error recovery ever leave it out, the node itself."""
+        return node.child_by_field_name(name) or node
+
     def chain(self, node: Node) -> str:
         found = _VALUE.match(self.slice(node.start_byte, min(node.end_byte, node.start_byte + 200)))
         return found[1] + ("()" if found[2] else "") if found else ""
@@ -180,9 +185,7 @@ class _File:
             self.klass(definition, owner, decorators)
 
     def klass(self, node: Node, owner: str, decorators: str) -> None:
-        name_node, body = node.child_by_field_name("name"), node.child_by_field_name("body")
-        if name_node is None or body is None:
-            return
+        name_node, body = self.field(node, "name"), self.field(node, "body")
         listed = node.child_by_field_name("superclasses")
         children = [] if listed is None else listed.named_children
         bases = [self.chain(child) for child in children if child.kind_id != _KEYWORD]
@@ -201,9 +204,7 @@ class _File:
         self.walk(body, self.qualified(owner, self.of(name_node)), True)
 
     def function(self, node: Node, owner: str, in_class: bool, decorators: str) -> None:
-        name_node, body = node.child_by_field_name("name"), node.child_by_field_name("body")
-        if name_node is None or body is None:
-            return
+        name_node, body = self.field(node, "name"), self.field(node, "body")
         taken = self.bodies.get(body.start_point[0])
         code = self.whole[slice(*taken)].decode("utf-8", "replace") if taken else self.of(body)
         last = body.start_point[0] + 1 + code.count("\n")
@@ -235,9 +236,7 @@ class _File:
         return head.rstrip().removesuffix(":").rstrip()
 
     def variable(self, node: Node, owner: str) -> None:
-        left, value = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if left is None:
-            return
+        left, value = self.field(node, "left"), node.child_by_field_name("right")
         for target in left.named_children if left.kind_id in _TUPLES else (left,):
             if target.kind_id == _IDENTIFIER:
                 line = self.of(node).partition("\n")[0][:_VARIABLE_MAX]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
-from semctx.protocol import SemctxError
+from semctx.errors import SemctxError
 from semctxd.index.live import LiveIndex
 from semctxd.index.symbols import to_json
 from semctxd.ranking.records import Record

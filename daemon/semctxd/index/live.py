@@ -33,6 +33,7 @@ class LiveIndex:
     def __init__(self, root: str) -> None:
         self.root = os.fsencode(os.path.abspath(root))
         self.store = Store()
+        self.built = False  # whether everything below the root was read once
         self._known: dict[bytes, _Known] = {}
         self._resolvers: dict[int, Resolver] = {}  # hidden function -> resolver, of this generation
         self._generation = -1
@@ -44,6 +45,7 @@ class LiveIndex:
     def refresh(self) -> None:
         """Bring everything below the root to the present; the first build is the same."""
         self._rescan(self.root)
+        self.built = True
 
     def apply(self, paths: Iterable[str]) -> None:
         """Bring absolute paths, files or folders, to the present; what exists is decided by `stat` now."""

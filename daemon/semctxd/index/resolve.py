@@ -1,19 +1,19 @@
-"""Names -> symbols: scopes, imports and re-exports, classes and their bases, types, and what functions use.
+"""Names -> symbols: classes and their bases, types, and what functions use.
 
-Everything is worked out when first asked for and kept until the store changes. Nothing is run and no
-environment is read: what cannot be seen in the sources stays unresolved. One function may be *hidden*, because
-it is about to be written: then nothing that its body says is believed.
+Everything is worked out when first asked for and kept until the store changes. What is kept never depends on
+what was asked before: so circles end by depth, which is part of the key, and not where one happened to enter.
+Nothing is run and no environment is read: what cannot be seen in the sources stays unresolved. One function may
+be *hidden*, because it is about to be written: then nothing that its body says is believed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
 
 from semctxd.index.modules import Modules
+from semctxd.index.scopes import Scopes, Value
 from semctxd.index.store import Store
-from semctxd.ranking.records import Body, Import
+from semctxd.ranking.records import Body
 
 _DEPTH = 5  # how many assignments, calls and attributes are followed in a row
 _WIDTH = 6  # how many alternatives are kept on the way
@@ -22,101 +22,23 @@ _HIDDEN = Body([], {}, [], [])
 _TYPE_NAMES = re.compile(r"[^\W\d][\w.]*")
 
 
-class Value(NamedTuple):
-    """What an expression may be: a symbol itself, an instance of a class, or a module."""
-
-    kind: str  # symbol, instance, module
-    of: int | str  # id of the symbol or class; path of the module
-
-
-class Resolver:
+class Resolver(Scopes):
     """Answers about one state of the store."""
 
     def __init__(self, store: Store, modules: Modules, hidden: int = 0) -> None:
-        self.store = store
-        self.modules = modules
+        super().__init__(store, modules)
         self.hidden = hidden
-        self._scopes: dict[str, dict[str, Value]] = {}
-        self._members: dict[str, dict[str, dict[str, int]]] = {}
         self._mros: dict[int, list[int]] = {}
-        self._attributes: dict[tuple[int, str], list[Value]] = {}
-        self._returns: dict[int, list[Value]] = {}
+        self._attributes: dict[tuple[int, str, int], list[Value]] = {}
+        self._returns: dict[tuple[int, int], list[Value]] = {}
         self._uses: dict[int, dict[int, None]] = {}
-
-    # -- files ------------------------------------------------------------------------------------
-
-    def _tables(self, path: str) -> dict[str, dict[str, int]]:
-        """Owner's qualname ("" for the module) -> name -> id, of one file."""
-        tables = self._members.get(path)
-        if tables is None:
-            tables = self._members[path] = {}
-            for id in self.store.ids(path):
-                symbol = self.store.symbols[id]
-                tables.setdefault(symbol.owner, {})[symbol.name] = id
-        return tables
-
-    def named(self, path: str, qualname: str) -> int | None:
-        """The symbol of a file with that qualname, or None."""
-        owner, _, name = qualname.rpartition(".")
-        return self._tables(path).get(owner, {}).get(name)
-
-    def imported_from(self, path: str, statement: Import) -> str | None:
-        """The file whose module an import statement names, or None where that lies outside."""
-        if statement.level:
-            return self.modules.relative(path, statement.level, statement.module)
-        return self.modules.find(statement.module, path)
-
-    def scope(self, path: str) -> dict[str, Value]:
-        """What names mean at module level."""
-        scope = self._scopes.get(path)
-        if scope is None:
-            scope = self._scopes[path] = {}
-            if path in self.store.files:
-                self._bind(scope, path, self.store.files[path].imports)
-                scope.update((name, Value("symbol", id)) for name, id in self._tables(path).get("", {}).items())
-        return scope
-
-    def _bind(self, scope: dict[str, Value], path: str, imports: Iterable[Import]) -> None:
-        for statement in imports:
-            source = self.imported_from(path, statement)
-            if not statement.names:
-                target = (
-                    source
-                    if statement.bound != statement.module.partition(".")[0]
-                    else self.modules.find(statement.bound, path)
-                )
-                if target:
-                    scope[statement.bound] = Value("module", target)
-            elif source:
-                for name, bound in statement.names:
-                    if name == "*":
-                        for other, id in self._tables(source).get("", {}).items():
-                            scope.setdefault(other, Value("symbol", id))
-                    elif found := self.exported(source, name):
-                        scope[bound] = found
-
-    def exported(self, path: str, name: str, depth: int = 0) -> Value | None:
-        """What `from <path> import name` gives: a definition, something re-exported, or a submodule."""
-        id = self._tables(path).get("", {}).get(name)
-        if id is not None:
-            return Value("symbol", id)
-        if depth < _DEPTH and path in self.store.files:
-            for statement in self.store.files[path].imports:
-                for original, bound in statement.names:
-                    source = self.imported_from(path, statement) if bound in (name, "*") else None
-                    if source and source != path:
-                        found = self.exported(source, name if original == "*" else original, depth + 1)
-                        if found:
-                            return found
-        module = self.modules.submodule(path, name)
-        return Value("module", module) if module else None
 
     # -- classes ----------------------------------------------------------------------------------
 
     def members(self, cls: int) -> dict[str, int]:
         """Name -> id of what a class itself defines."""
         symbol = self.store.symbols[cls]
-        return self._tables(symbol.path).get(symbol.qualname, {})
+        return self.tables(symbol.path).get(symbol.qualname, {})
 
     def owner(self, id: int) -> int | None:
         """The class that a symbol stands in, or None."""
@@ -127,15 +49,20 @@ class Resolver:
         """The class, then the known ones it inherits from, depth first."""
         known = self._mros.get(cls)
         if known is None:
-            self._mros[cls] = known = [cls]  # an inheritance cycle ends here
-            symbol = self.store.symbols[cls]
-            found = dict.fromkeys([cls])
-            for base in symbol.bases.split():
-                value = self.static(base, symbol.path)
-                if value and value.kind == "symbol" and self._is_class(value.of):
-                    found.update(dict.fromkeys(self.mro(int(value.of))))
-            self._mros[cls] = known = list(found)[:_MRO_MAX]
+            found: dict[int, None] = {}
+            waiting = [cls]
+            while waiting:
+                one = waiting.pop()
+                if one not in found:
+                    found[one] = None
+                    waiting.extend(reversed(self._bases(one)))
+            known = self._mros[cls] = list(found)[:_MRO_MAX]
         return known
+
+    def _bases(self, cls: int) -> list[int]:
+        symbol = self.store.symbols[cls]
+        values = (self.static(base, symbol.path, inherited=False) for base in symbol.bases.split())
+        return [int(value.of) for value in values if value and value.kind == "symbol" and self._is_class(value.of)]
 
     def all_members(self, cls: int) -> dict[str, int]:
         """Name -> id of what a class has, inherited ones included."""
@@ -151,8 +78,8 @@ class Resolver:
     def _is_class(self, id: int | str) -> bool:
         return self.store.symbols[int(id)].kind == "class"
 
-    def static(self, chain: str, path: str) -> Value | None:
-        """What a chain means at module level, without following values."""
+    def static(self, chain: str, path: str, inherited: bool = True) -> Value | None:
+        """What a chain means at module level, without following values; `inherited`: through classes' bases too."""
         root, *rest = chain.replace("()", "").split(".")
         value = self.scope(path).get(root)
         for name in rest:
@@ -161,7 +88,8 @@ class Resolver:
             if value.kind == "module":
                 value = self.exported(str(value.of), name)
             elif self._is_class(value.of):
-                id = self.member(int(value.of), name)
+                cls = int(value.of)
+                id = self.member(cls, name) if inherited else self.members(cls).get(name)
                 value = None if id is None else Value("symbol", id)
             else:
                 return None
@@ -177,10 +105,9 @@ class Resolver:
 
     def attribute(self, cls: int, name: str, depth: int = 0) -> list[Value]:
         """What an instance attribute may be, by the assignments and annotations in the class and its bases."""
-        key = (cls, name)
+        key = (cls, name, depth)
         known = self._attributes.get(key)
         if known is None:
-            self._attributes[key] = []  # one that is defined by itself ends here
             found: dict[Value, None] = {}
             for base in self.mro(cls):
                 for id in self.members(base).values():
@@ -207,15 +134,15 @@ class Resolver:
 
     def returns(self, function: int, depth: int = 0) -> list[Value]:
         """What calling a function may give: by its annotation, else by its return statements."""
-        known = self._returns.get(function)
+        key = (function, depth)
+        known = self._returns.get(key)
         if known is None:
-            self._returns[function] = []
             symbol = self.store.symbols[function]
             found = [Value("instance", cls) for cls in self.classes_in(symbol.returns, symbol.path)]
-            if not found and not symbol.returns and depth < _DEPTH - 2:
+            if not found and not symbol.returns:
                 for chain in self.body(function).returns:
                     found.extend(self.values(chain, function, depth + 1))
-            known = self._returns[function] = list(dict.fromkeys(found))[:_WIDTH]
+            known = self._returns[key] = list(dict.fromkeys(found))[:_WIDTH]
         return known
 
     def _variable(self, id: int) -> list[Value]:
@@ -280,7 +207,7 @@ class Resolver:
                 return [Value("instance", cls) for cls in self.classes_in(annotation, symbol.path)]
         if symbol.body_imports and function != self.hidden:
             scope: dict[str, Value] = {}
-            self._bind(scope, symbol.path, symbol.body_imports)
+            self.bind(scope, symbol.path, symbol.body_imports)
             if name in scope:
                 return [scope[name]]
         value = self.scope(symbol.path).get(name)

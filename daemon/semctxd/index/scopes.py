@@ -1,0 +1,112 @@
+"""What names mean at module level: definitions, imports, re-exports.
+
+What is kept here never depends on what was asked before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from semctxd.index.modules import Modules
+from semctxd.index.store import Store
+from semctxd.ranking.records import Import
+
+_DEPTH = 5  # how many re-exports are followed in a row
+
+
+class Value(NamedTuple):
+    """What an expression may be: a symbol itself, an instance of a class, or a module."""
+
+    kind: str  # symbol, instance, module
+    of: int | str  # id of the symbol or class; path of the module
+
+
+class Scopes:
+    """The module scopes of one state of the store."""
+
+    def __init__(self, store: Store, modules: Modules) -> None:
+        self.store = store
+        self.modules = modules
+        self._scopes: dict[str, dict[str, Value]] = {}
+        self._members: dict[str, dict[str, dict[str, int]]] = {}
+
+    def tables(self, path: str) -> dict[str, dict[str, int]]:
+        """Owner's qualname ("" for the module) -> name -> id, of one file."""
+        tables = self._members.get(path)
+        if tables is None:
+            tables = self._members[path] = {}
+            for id in self.store.ids(path):
+                symbol = self.store.symbols[id]
+                tables.setdefault(symbol.owner, {})[symbol.name] = id
+        return tables
+
+    def named(self, path: str, qualname: str) -> int | None:
+        """The symbol of a file with that qualname, or None."""
+        owner, _, name = qualname.rpartition(".")
+        return self.tables(path).get(owner, {}).get(name)
+
+    def imported_from(self, path: str, statement: Import) -> str | None:
+        """The file whose module an import statement names, or None where that lies outside."""
+        if statement.level:
+            return self.modules.relative(path, statement.level, statement.module)
+        return self.modules.find(statement.module, path)
+
+    def scope(self, path: str) -> dict[str, Value]:
+        """What names mean at module level."""
+        scope = self._scopes.get(path)
+        if scope is None:
+            scope = self._scopes[path] = {}
+            if path in self.store.files:
+                self.bind(scope, path, self.store.files[path].imports)
+                scope.update((name, Value("symbol", id)) for name, id in self.tables(path).get("", {}).items())
+        return scope
+
+    def bind(self, scope: dict[str, Value], path: str, imports: Iterable[Import]) -> None:
+        """Add what import statements of a file bind."""
+        for statement in imports:
+            source = self.imported_from(path, statement)
+            if not statement.names:
+                target = (
+                    source
+                    if statement.bound != statement.module.partition(".")[0]
+                    else self.modules.find(statement.bound, path)
+                )
+                if target:
+                    scope[statement.bound] = Value("module", target)
+            elif source:
+                for name, bound in statement.names:
+                    if name == "*":
+                        for other, found in self._all_of(source, {path}).items():
+                            scope.setdefault(other, found)
+                    elif value := self.exported(source, name):
+                        scope[bound] = value
+
+    def _all_of(self, path: str, seen: set[str]) -> dict[str, Value]:
+        """What `from <path> import *` brings; `__all__` and underscores are not looked at."""
+        seen.add(path)
+        found: dict[str, Value] = {}
+        for statement in self.store.files[path].imports:
+            for name, bound in statement.names:
+                if name != "*" and (value := self.exported(path, bound)):
+                    found[bound] = value
+                elif name == "*" and (source := self.imported_from(path, statement)) and source not in seen:
+                    found.update(self._all_of(source, seen))
+        found.update((name, Value("symbol", id)) for name, id in self.tables(path).get("", {}).items())
+        return found
+
+    def exported(self, path: str, name: str, depth: int = 0) -> Value | None:
+        """What `from <path> import name` gives: a definition, something re-exported, or a submodule."""
+        id = self.tables(path).get("", {}).get(name)
+        if id is not None:
+            return Value("symbol", id)
+        if depth < _DEPTH and path in self.store.files:
+            for statement in self.store.files[path].imports:
+                for original, bound in statement.names:
+                    source = self.imported_from(path, statement) if bound in (name, "*") else None
+                    if source and source != path:
+                        found = self.exported(source, name if original == "*" else original, depth + 1)
+                        if found:
+                            return found
+        module = self.modules.submodule(path, name)
+        return Value("module", module) if module else None

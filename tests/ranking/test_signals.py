@@ -1,0 +1,182 @@
+"""Each signal on a tree that is made for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from semctxd.index.live import LiveIndex
+from semctxd.ranking.gather import gather
+from semctxd.ranking.question import Question
+from semctxd.ranking.signals import Signals, best, is_test, search
+from tests.index.conftest import write
+
+FILES = {
+    "app/__init__.py": "",
+    "app/models.py": (
+        "class Base:\n    def save(self): pass\n    def load(self):\n        return self.connect()\n    def connect(self): pass\n"
+        "class User(Base):\n    name = ''\n    def rename(self, name): pass\n"
+        "class Order(Base):\n    def pay(self): pass\n    def load(self):\n        self.prepare()\n        return open_order()\n"
+        "    def prepare(self): pass\n"
+        "def open_order(): pass\n"
+    ),
+    "app/store.py": (
+        "from app.models import Base, User\nfrom app import views\n"
+        "class Backend:\n    def fetch(self): pass\n"
+        "class Store(Base):\n"
+        "    def __init__(self):\n        self.backend = Backend()\n        self.odd = odd()\n"
+        "    def prepare(self): pass\n"
+        "    def load(self):\n        ...\n"
+        "    def caller(self):\n        helper()\n        return self.load()\n"
+        "    def other(self):\n        return self.backend.fetch()\n"
+        "def helper(): pass\n"
+    ),
+    "app/views.py": (
+        "from app.models import User\n"
+        "def read_xml(path): return XmlReader(path)\n"
+        "class XmlReader: pass\nclass JsonReader: pass\n"
+        "def show(user: User): user.rename('x')\n"
+        "def list_user(user: User): pass\n"
+        "def greet(visitor: User): pass\n"
+    ),
+    "tests/test_store.py": "def test_load_a_user_by_name(): pass\n",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> LiveIndex:
+    root: Path = tmp_path_factory.mktemp("tree")
+    write(root, FILES)
+    live = LiveIndex(str(root))
+    live.refresh()
+    return live
+
+
+def signals(live: LiveIndex, hidden: str = "", **question: str) -> Signals:
+    path, _, qualname = hidden.partition(":")
+    id = live.resolver().named(path, qualname) or 0
+    line = live.store.symbols[id].line if id else 0
+    return gather(live.resolver(id), Question(**{"intent": "", **question}, line=line))
+
+
+def named(found: Signals, signal: str) -> dict[str, float]:
+    symbols = found.corpus.store.symbols
+    return {symbols[id].qualname: round(value, 2) for id, value in found.of(signal).items()}
+
+
+def test_words_find_symbols_and_their_neighbours_vote(live: LiveIndex) -> None:
+    found = signals(live, intent="Show a user")
+    assert max(named(found, "text"), key=named(found, "text").__getitem__) == "show"
+    assert named(found, "neighbours")["User.rename"] > 0.2
+    assert named(found, "neighbours by name")["User.rename"] > 0.2
+    assert named(found, "in a file of such functions")["read_xml"] > 0.3
+
+
+def test_names_in_the_intent(live: LiveIndex) -> None:
+    found = signals(live, intent="Use the JsonReader, a User and save it")
+    assert named(found, "named") == {"JsonReader": 1.0, "User": 1.0, "Base.save": 0.4}
+    assert set(named(found, "member of named class")) == {"User.name", "User.rename"}
+
+
+def test_types_of_parameters_and_result(live: LiveIndex) -> None:
+    found = signals(
+        live, signature="def f(self, who: User, order, visitor, a: list[Backend]) -> Store", file="app/store.py"
+    )
+    assert named(found, "parameter type") == {"User": 1.0, "Backend": 1.0}
+    assert {"User.rename", "Base.save", "Backend.fetch"} <= set(named(found, "member of parameter type"))
+    assert named(found, "class called like a parameter") == {"Order": 1.0}
+    assert "Order.pay" in named(found, "member of class called like a parameter")
+    assert "User.rename" in named(found, "member of usual parameter type")
+    assert named(found, "returned type") == {"Store": 1.0}
+    assert "Store.load" in named(found, "member of returned type")
+    assert named(signals(live, signature="def f(who: models.User)"), "parameter type") == {"User": 1.0}
+
+
+def test_parameters_of_the_same_name(live: LiveIndex) -> None:
+    assert "User.rename" in named(signals(live, signature="def f(user)"), "same parameters")
+
+
+def test_definitions_of_the_same_name_elsewhere(live: LiveIndex) -> None:
+    found = signals(live, "app/store.py:Store.load", file="app/store.py", qualname="Store.load")
+    weights = named(found, "same name elsewhere")
+    assert weights["Base.load"] > weights["Order.load"] > 0.3  # overridden; of a class with the same base
+    assert {"open_order", "Base.connect"} <= set(named(found, "siblings"))
+    assert set(named(found, "siblings, mapped to this class")) == {"Base.connect", "Store.prepare"}
+    assert named(found, "overridden") == {"Base.load": 1.0}
+
+
+def test_the_place(live: LiveIndex) -> None:
+    found = signals(live, "app/store.py:Store.load", file="app/store.py", qualname="Store.load")
+    assert "Store.load" not in named(found, "same file")
+    assert named(found, "near")["Store.prepare"] > named(found, "near")["Backend"]
+    assert "Store.prepare" in named(found, "before") and "helper" not in named(found, "before")
+    assert {"helper", "Backend", "Backend.fetch"} <= set(named(found, "file's uses"))
+    assert "Backend.fetch" in named(found, "near functions of the file")
+    assert named(found, "calls the target") == {"Store.caller": 1.0}
+    assert named(found, "caller's uses") == {"helper": 1.0}
+    assert set(named(found, "imported")) == {"Base", "User"}
+    assert {"User.rename", "Base.save"} <= set(named(found, "member of imported class"))
+    assert {"read_xml", "XmlReader"} <= set(named(found, "in an imported module"))
+    assert "open_order" in named(found, "in a file imported from")
+
+
+def test_the_class(live: LiveIndex) -> None:
+    found = signals(
+        live, "app/store.py:Store.load", file="app/store.py", qualname="Store.load", intent="fetch from the backend"
+    )
+    assert {"Store", "Store.caller"} <= set(named(found, "same class"))
+    assert named(found, "own or inherited")["Base.save"] == 0.5
+    assert "helper" in named(found, "class's uses")
+    assert named(found, "member of attribute type") == {"Backend.fetch": 1.0}
+    assert named(found, "member of named attribute's type") == {"Backend.fetch": 1.0}
+    assert 0 < named(found, "member of usual attribute's type")["Backend.fetch"] < 1
+    assert not named(signals(live, file="app/store.py", qualname="helper.inner"), "same class")  # not a class
+
+
+def test_analogy(live: LiveIndex) -> None:
+    found = signals(live, intent="Read a json file", signature="def read_json(path)", file="app/views.py")
+    assert named(found, "analogy").keys() == {"JsonReader"}
+
+
+def test_a_draft(live: LiveIndex) -> None:
+    found = signals(live, draft="user.rename(self.backend)\nhelper()  # load", file="app/store.py")
+    assert named(found, "called in the draft") == {"User.rename": 1.0, "helper": 1.0}
+    assert named(found, "attribute in the draft").keys() == {"User.rename"}
+    assert "load" not in named(found, "in the draft")
+    assert named(found, "receiver in the draft") == {"User.rename": 1.0}
+    assert named(found, "like the draft")["User.rename"] > 0.5
+    assert "neighbours of the draft" in found.by_signal
+    assert named(signals(live, draft="self.pay()"), "attribute of self in the draft") == {"Order.pay": 1.0}
+
+
+def test_tests_do_not_vote_unless_a_test_is_written(live: LiveIndex) -> None:
+    assert "test_load_a_user_by_name" not in named(
+        signals(live, intent="Load a user by name"), "in a file of such functions"
+    )
+    assert "test_load_a_user_by_name" in named(
+        signals(live, intent="Test to load a user by name"), "in a file of such functions"
+    )
+    assert [is_test(path) for path in ("a/test_b.py", "b_test.py", "conftest.py", "tests/x.py", "a/b.py", "testing.py")] == [
+        True, True, True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_best_breaks_ties_by_path_and_line(live: LiveIndex) -> None:
+    resolver = live.resolver()
+    ids = [id for path in ("app/views.py", "app/models.py") for id in live.store.ids(path)]
+    order = [
+        (live.store.symbols[id].path, live.store.symbols[id].line)
+        for id in best(resolver, dict.fromkeys(reversed(ids), 1.0), 6)
+    ]
+    assert order == sorted(order) and order[0][0] == "app/models.py" and len(order) == 6
+
+
+def test_a_very_common_term_is_not_followed_where_rarer_ones_answer(tmp_path: Path) -> None:
+    write(
+        tmp_path, {"a.py": "".join(f"def get_{number}(): pass\n" for number in range(2600)) + "def rare_get(): pass\n"}
+    )
+    live = LiveIndex(str(tmp_path))
+    live.refresh()
+    assert len(search(live.resolver(), {"get": 1.0, "rar": 1.0})) == 1
+    assert len(search(live.resolver(), {"get": 1.0})) == 2601
