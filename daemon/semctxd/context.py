@@ -123,7 +123,7 @@ def _describe(symbol: dict[str, Any], answer: Answer) -> None:
     code, _, text = hover.contents.value.removeprefix("```python\n").partition("\n```")
     if code.startswith(("def ", "async def ")) and "Unknown" not in code:
         one_line = " ".join(code.split())
-        symbol["signature"] = one_line.replace("( ", "(").replace(", )", ")")
+        symbol["signature"] = one_line.replace("( ", "(").replace(", )", ")").replace(" )", ")")
     if not symbol["doc"]:
         doc = text.removeprefix("\n").removeprefix("---").strip().partition("\n\n")[0]
         symbol["doc"] = re.sub(r"\\([_*`\[\]])", r"\1", " ".join(doc.split()))
