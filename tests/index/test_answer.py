@@ -89,7 +89,8 @@ def place_order(lines):
     log.info("order")
     return prices
 ''',
-    "tests/test_money.py": "from shop.money import parse_price\n\ndef test_parse_price():\n    assert parse_price('1 EUR')\n",
+    "tests/test_money.py": "from shop.money import parse_price\n\ndef test_parse_price():\n"
+    "    assert parse_price('1 EUR')\n",
 }  # fmt: skip
 INTENT = "Parse the text of a price and raise an error if the article is out of stock"
 
@@ -222,7 +223,8 @@ def test_relative_and_renamed_imports_can_be_pasted(grow: Grow) -> None:
             "p/__init__.py": "",
             "p/q/__init__.py": "from .r import parse_price as read\n",
             "p/q/r.py": "def parse_price(text):\n    '''Parse the text of a price.'''\n",
-            "p/s.py": "from .q import r\nfrom .q.r import parse_price as read\nimport os.path as osp\ndef price(text):\n"
+            "p/s.py": "from .q import r\nfrom .q.r import parse_price as read\nimport os.path as osp\n"
+            "def price(text):\n"
             "    '''Parse the price text.'''\n    osp.join(text)\n    r.parse_price()\n    return read(text)\n",
         }
     )

@@ -35,8 +35,10 @@ def sources(draw: st.DrawFn) -> str:
                         f"from .b import {name} as {other}",
                         "from p import *",
                         "import p.q.a as q",
-                        f"def {name}({other}: Store = 1) -> Store:\n    '''Load a {other} by key.'''\n    return {other}.save(q.{name})",
-                        f"class {name}(Store):\n    x = Store()\n    def {other}(self):\n        self.y = {name}()\n        return self.y.load()",
+                        f"def {name}({other}: Store = 1) -> Store:\n    '''Load a {other} by key.'''\n"
+                        f"    return {other}.save(q.{name})",
+                        f"class {name}(Store):\n    x = Store()\n    def {other}(self):\n"
+                        f"        self.y = {name}()\n        return self.y.load()",
                         f"{name} = {other}()",
                         f"raise {name}",
                         "def (broken",

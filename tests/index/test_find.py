@@ -10,7 +10,8 @@ from tests.index.conftest import Grow
 
 FILES = {
     "pkg/__init__.py": "",
-    "pkg/a.py": "class QuerySet:\n    def filter(self): pass\n    class Meta:\n        filter = 1\ndef filter(): pass\ndef Filter(): pass\n",
+    "pkg/a.py": "class QuerySet:\n    def filter(self): pass\n    class Meta:\n        filter = 1\n"
+    "def filter(): pass\ndef Filter(): pass\n",
     "pkg/b.py": "def filters(): pass\ndef prefilter_all(): pass\nclass Other:\n    def filter(self): pass\n",
 }
 
@@ -70,7 +71,8 @@ def test_a_symbol_is_told_whole(grow: Grow) -> None:
         {"name": "go"},
     )["symbols"]
     assert symbol == {
-        "name": "go", "qualname": "go", "kind": "function", "file": "src/p/m.py", "line": 3, "column": 10, "module": "p.m",
+        "name": "go", "qualname": "go", "kind": "function", "file": "src/p/m.py", "line": 3, "column": 10,
+        "module": "p.m",
         "signature": "async def go(x: int) -> str", "doc": "Go there.", "scope": "workspace",
     }  # fmt: skip
 

@@ -37,9 +37,11 @@ FILES = {
         "    def check(self, other): pass\n"
         "    @classmethod\n    def build(cls):\n        return cls.objects\n"
     ),
-    "pkg/base.py": "from pkg.models import Model\nclass Base(Model):\n    def save(self): pass\n    def inherited(self): pass\n",
+    "pkg/base.py": "from pkg.models import Model\nclass Base(Model):\n    def save(self): pass\n"
+    "    def inherited(self): pass\n",
     "user.py": (
-        "import pkg.models\nfrom pkg import Exported, starred, tools\nfrom pkg.tools import default, alias\nimport missing\n"
+        "import pkg.models\nfrom pkg import Exported, starred, tools\nfrom pkg.tools import default, alias\n"
+        "import missing\n"
         "def use(model: Exported, other):\n"
         "    from pkg.models import Manager\n"
         "    local = Manager()\n"
@@ -73,14 +75,16 @@ def named(live: LiveIndex, path: str, qualname: str) -> int:
 
 def test_uses_are_followed_through_imports_types_and_calls(grow: Grow) -> None:
     assert uses(grow(FILES), "user.py", "use") == [
-        "Manager", "Manager.all", "Model.check", "starred", "make", "Model.save", "Model", "Model.build", "default", "alias", "guess",
+        "Manager", "Manager.all", "Model.check", "starred", "make", "Model.save", "Model", "Model.build",
+        "default", "alias", "guess",
         "Base.inherited", "Model.objects",
     ]  # fmt: skip
 
 
 def test_methods_see_their_class_its_bases_and_its_attributes(grow: Grow) -> None:
     assert uses(grow(FILES), "pkg/models.py", "Model.save") == [
-        "Base.save", "Model.check", "Model.objects", "Manager.all", "Manager.one", "Base.inherited", "Model.first", "Model.kind",
+        "Base.save", "Model.check", "Model.objects", "Manager.all", "Manager.one", "Base.inherited",
+        "Model.first", "Model.kind",
     ]  # fmt: skip
     assert uses(grow(FILES), "pkg/models.py", "Model.build") == ["Model.objects"]
 
@@ -145,7 +149,8 @@ def test_a_star_brings_what_the_other_module_has_imported(grow: Grow) -> None:
 
 def test_what_is_found_does_not_depend_on_what_was_asked_before(grow: Grow) -> None:
     source = (
-        "class A(B.Inner):\n    def f(self):\n        return self.g()\n    def g(self):\n        return self.h() or C()\n"
+        "class A(B.Inner):\n    def f(self):\n        return self.g()\n    def g(self):\n"
+        "        return self.h() or C()\n"
         "    def h(self):\n        return self.f()\n    class Inner: pass\n"
         "class B(A.Inner):\n    class Inner: pass\nclass C:\n    def end(self): pass\n"
         "def first(a: A):\n    a.f().end()\ndef second(a: A):\n    a.h().end()\n"

@@ -15,9 +15,11 @@ from tests.index.conftest import write
 FILES = {
     "app/__init__.py": "",
     "app/models.py": (
-        "class Base:\n    def save(self): pass\n    def load(self):\n        return self.connect()\n    def connect(self): pass\n"
+        "class Base:\n    def save(self): pass\n    def load(self):\n        return self.connect()\n"
+        "    def connect(self): pass\n"
         "class User(Base):\n    name = ''\n    def rename(self, name): pass\n"
-        "class Order(Base):\n    def pay(self): pass\n    def load(self):\n        self.prepare()\n        return open_order()\n"
+        "class Order(Base):\n    def pay(self): pass\n    def load(self):\n        self.prepare()\n"
+        "        return open_order()\n"
         "    def prepare(self): pass\n"
         "def open_order(): pass\n"
     ),
@@ -157,7 +159,8 @@ def test_tests_do_not_vote_unless_a_test_is_written(live: LiveIndex) -> None:
     assert "test_load_a_user_by_name" in named(
         signals(live, intent="Test to load a user by name"), "in a file of such functions"
     )
-    assert [is_test(path) for path in ("a/test_b.py", "b_test.py", "conftest.py", "tests/x.py", "a/b.py", "testing.py")] == [
+    assert [is_test(path) for path in ("a/test_b.py", "b_test.py", "conftest.py", "tests/x.py", "a/b.py",
+    "testing.py")] == [
         True, True, True, True, False, False,
     ]  # fmt: skip
 
