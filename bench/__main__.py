@@ -28,10 +28,11 @@ def main() -> int:
     arguments = parser.parse_args()
 
     options = Options(arguments.quick, ensure(arguments.repository), arguments.seconds)
+    circumstances = conditions()
     rows = importlib.import_module(f"bench.{arguments.name}").run(options)
-    print(f"{arguments.name}: {conditions()}\n\n{table(rows)}")
+    print(f"{arguments.name}: {circumstances}\n\n{table(rows)}")
     if arguments.write:
-        write(arguments.write, arguments.name, rows)
+        write(arguments.write, arguments.name, circumstances, rows)
     if arguments.json:
         print(json.dumps({"rows": rows}, ensure_ascii=False))
     return int(arguments.check and any(row["met"] is False for row in rows))

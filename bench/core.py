@@ -49,7 +49,7 @@ def run(options: Options) -> list[Row]:
         place = os.path.realpath(made)
         root = copy(options.repository, os.path.join(place, "tree"))
         places = _places(root)
-        rows = _starts(root, places, 1 if options.quick else 3)
+        rows = _starts(root, places, 1 if options.quick else 5)
         with Daemon() as daemon, Ty(root) as direct:
             client = daemon.start()
             intents = INTENTS[::4] if options.quick else INTENTS

@@ -88,10 +88,10 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def write(path: str, name: str, rows: Sequence[Row]) -> None:
+def write(path: str, name: str, circumstances: str, rows: Sequence[Row]) -> None:
     """Put the figures between the document's `<!-- NAME: begin -->` and `<!-- NAME: end -->`."""
     lines = [_HEADER, ("---",) * len(_HEADER), *map(_cells, rows)]
-    block = "\n".join((f"{conditions()}.", "", *("| " + " | ".join(line) + " |" for line in lines)))
+    block = "\n".join((f"{circumstances}.", "", *("| " + " | ".join(line) + " |" for line in lines)))
     with open(path, encoding="utf-8") as file:
         before = file.read()
     marked = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
@@ -103,14 +103,14 @@ def write(path: str, name: str, rows: Sequence[Row]) -> None:
 
 
 def conditions() -> str:
-    """When, on what, and with which versions."""
+    """When, on what, with which versions, and how busy the machine is already."""
     parts = (
         time.strftime("%Y-%m-%d", time.gmtime()),
         f"{len(os.sched_getaffinity(0))} shared cores",
         f"{platform.system()} {platform.release().partition('-')[0]}",
         f"Python {platform.python_version()}",
         *(f"{package} {version(package)}" for package in ("ty", "uvloop", "tree-sitter")),
-        f"load of the machine {os.getloadavg()[0]:.2f}",
+        f"load before the run {os.getloadavg()[0]:.2f}",
     )
     return ", ".join(parts)
 

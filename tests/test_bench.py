@@ -113,4 +113,4 @@ def test_figures_need_their_place_in_the_document(tmp_path: Path) -> None:
     document = tmp_path / "figures.md"
     document.write_text("nothing here\n")
     with pytest.raises(SystemExit, match="no place for core"):
-        write(str(document), "core", [])
+        write(str(document), "core", "today", [])
