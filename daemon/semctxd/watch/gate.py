@@ -8,6 +8,8 @@ never fills.
 Guarantees
 - A folder is watched before it is listed, so nothing that appears in between is lost.
 - `drain` returns True only if the queue was empty *after* every new folder had been watched and listed.
+- A root that is gone, or another folder under the same name, is noticed by `stat`: the kernel is silent where a parent
+  was moved, and for as long as any process still works in the removed folder.
 - An overflow is never silent: every tree is walked again, and what changed since the queue was last empty is told.
 - What inotify does not tell (a write through another hard link, or to a symlink's target) is found by comparing
   the few files concerned by `stat` at each drain.
@@ -59,6 +61,7 @@ class Trees:
     def __init__(self, root: str, deliver: Subscriber) -> None:
         self.root = os.fsencode(root)
         self.deliver = deliver
+        self.inode: tuple[int, int] | None = None  # of the root, when it was watched
         self.tops: dict[bytes, bool] = {}  # top -> whether all below is watched too
         self.folders: dict[bytes, int] = {}  # path -> watch descriptor
         self.guarded: dict[bytes, Identity | None] = {}  # files that can change without an event here
@@ -148,7 +151,11 @@ class InotifyGate:
 
     def is_settled(self, trees: Trees) -> bool:
         """See Gate."""
-        return self._inotify.is_empty() and not (trees.todo or trees.lost or trees.guarded)
+        return (
+            self._inotify.is_empty()
+            and not (trees.todo or trees.lost or trees.guarded)
+            and _inode(trees.root) == trees.inode
+        )
 
     def drain(self, trees: Trees, until: float) -> bool:
         """See Gate. What is left is finished between requests. Changes go to every workspace they concern."""
@@ -213,6 +220,8 @@ class InotifyGate:
     def _take(self, trees: Trees, until: float) -> bool:
         while True:
             self._read()
+            if trees.root in trees.folders and _inode(trees.root) != trees.inode:
+                self._lose(trees, trees.root)
             if trees.lost:
                 self._find_again(trees)
             if not trees.todo:
@@ -307,6 +316,8 @@ class InotifyGate:
 
     def _list(self, trees: Trees, folder: bytes, since_ns: int, todo: list[Work]) -> None:
         """Watch one folder, then list it: files newer than `since_ns` are changes, folders are work."""
+        if folder == trees.root:
+            trees.inode = _inode(folder)  # before it is watched: one that comes between is taken for another
         try:
             wd = self._inotify.add(folder)
         except OSError as error:
@@ -380,6 +391,14 @@ def _identity(path: bytes) -> Identity | None:
     except OSError:
         return None
     return s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns
+
+
+def _inode(path: bytes) -> tuple[int, int] | None:
+    try:
+        s = os.stat(path)
+    except OSError:
+        return None
+    return s.st_dev, s.st_ino
 
 
 def _is_linked_folder(path: bytes) -> bool:
