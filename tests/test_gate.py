@@ -332,6 +332,39 @@ async def test_a_root_moved_away_and_another_in_its_place(root: Path, tmp_path: 
         assert one.seen() == []
 
 
+async def test_a_root_removed_while_a_process_works_in_it(root: Path) -> None:
+    """The kernel keeps its inode then, and says nothing."""
+    async with watched(root) as one:
+        worker = subprocess.Popen(["sleep", "3600"], cwd=root)
+        try:
+            shutil.rmtree(root)
+            assert ("./", GONE) in one.seen()
+            root.mkdir()
+            (root / "new.py").write_text("")
+            assert one.seen() == [("./", APPEARED), ("new.py", APPEARED)]
+            shutil.rmtree(root)
+            root.mkdir()
+            (root / "newer.py").write_text("")
+            assert ("newer.py", APPEARED) in one.seen()
+            (root / "newer.py").write_text("x")
+            assert one.seen() == [("newer.py", MODIFIED)]
+        finally:
+            worker.kill()
+            worker.wait()
+
+
+async def test_a_parent_of_the_root_moved_away(root: Path) -> None:
+    inner = root / "pkg/sub"
+    async with watched(inner) as one:
+        (root / "pkg").rename(root / "away")
+        assert not one.gate.is_settled(one.trees)
+        assert ("./", GONE) in one.seen()
+        assert one.names() == set()
+        inner.mkdir(parents=True)
+        (inner / "other.py").write_text("")
+        assert one.seen() == [("./", APPEARED), ("other.py", APPEARED)]
+
+
 async def test_a_name_that_is_not_utf_8(root: Path) -> None:
     async with watched(root) as one:
         name = os.fsdecode(b"caf\xe9.py")

@@ -269,6 +269,23 @@ def test_the_workspace_that_went_away(client: Wire, repo: Path) -> None:
     assert "Literal[1]" in client.hover(repo, "shop/orders.py", 0, 0)
 
 
+def test_a_root_removed_and_made_again_while_the_server_works_in_it(client: Wire, repo: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(repo, other)
+    (other / "shop/prices.py").write_text("def parse_price(text: str) -> bytes: ...\n")
+    assert "-> Price" in client.hover(repo, "shop/orders.py", 11, 30)
+    shutil.rmtree(repo)
+    assert kind(client.fails("lsp/request", **hover(repo))) == "RootNotFound"
+    shutil.copytree(other, repo)
+    assert "-> bytes" in client.hover(repo, "shop/orders.py", 11, 30)
+    (repo / "shop/prices.py").write_text("def parse_price(text: str) -> int: ...\n")
+    assert "-> int" in client.hover(repo, "shop/orders.py", 11, 30)
+    shutil.rmtree(repo)
+    shutil.copytree(other, repo)
+    assert "-> bytes" in client.hover(repo, "shop/orders.py", 11, 30)
+    assert client.ask("symbols/find", root=str(repo), name="parse_price")["symbols"]
+
+
 def test_the_cache_on_request(client: Wire, repo: Path) -> None:
     other = repo.parent / "other"
     shutil.copytree(repo, other)
