@@ -13,7 +13,7 @@ from semctxd.ranking.gather import gather
 from semctxd.ranking.question import Question
 from semctxd.ranking.records import Record
 from semctxd.ranking.score import Ranked, rank
-from semctxd.ranking.signals import best
+from semctxd.ranking.signals import Signals, best
 from semctxd.ranking.signature import name_of
 from semctxd.ranking.text import keywords
 
@@ -26,10 +26,9 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     limits = params.get("limits", {})
     count = limits.get("symbols", _SYMBOLS)
     explain = params.get("explain", False)
-    question, ranked, files = _ranked(live, params, count, count if explain else 0)
-    wanted = [one for one in ranked if one.confidence >= params.get("minConfidence", 0.0)][
-        : limits.get("symbols", _SYMBOLS)
-    ]
+    signals, ranked, files = _ranked(live, params, count, count if explain else 0)
+    question, hidden = signals.question, signals.corpus.hidden
+    wanted = [one for one in ranked if one.confidence >= params.get("minConfidence", 0.0)][:count]
     symbols = [_symbol(live, question, one, explain) for one in wanted]
     said = keywords(f"{question.intent} {question.name}")
     if not symbols and not live.store.symbols:
@@ -39,7 +38,7 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
         "types": [at for at, symbol in enumerate(symbols) if symbol["kind"] == "class"],
         "functions": [at for at, symbol in enumerate(symbols) if symbol["kind"] in ("function", "method")],
         "files": files[: limits.get("files", _FILES)],
-        "imports": imports.patterns(live, question, ranked)[: limits.get("imports", _IMPORTS)],
+        "imports": imports.patterns(live, hidden, question, ranked)[: limits.get("imports", _IMPORTS)],
         "conventions": conventions.mine(live, question.file)[: limits.get("conventions", _CONVENTIONS)],
         "keywords": said,
         "source": "index",
@@ -50,18 +49,19 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
 def relevant_files(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     """The result of `files/relevant`, without `meta`."""
     limits = params.get("limits", {})
-    question, _, files = _ranked(live, params, 0)
-    return {"files": files[: limits.get("files", _FILES)], "keywords": keywords(f"{question.intent} {question.name}")}
+    signals, _, files = _ranked(live, params, 0)
+    said = keywords(f"{signals.question.intent} {signals.question.name}")
+    return {"files": files[: limits.get("files", _FILES)], "keywords": said}
 
 
 def _ranked(
     live: LiveIndex, params: dict[str, Any], count: int, explain: int = 0
-) -> tuple[Question, list[Ranked], list[dict[str, Any]]]:
+) -> tuple[Signals, list[Ranked], list[dict[str, Any]]]:
     question, hidden = ask(live, params)
     signals = gather(live.resolver(hidden), question)
     ranked = rank(signals, max(count, _JUDGED), explain)
     files = file_ranking.rank_files(signals, ranked)
-    return question, ranked + _padding(live, ranked, count - len(ranked), hidden), files
+    return signals, ranked + _padding(live, ranked, count - len(ranked), hidden), files
 
 
 def ask(live: LiveIndex, params: dict[str, Any]) -> tuple[Question, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heapq import nsmallest
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from semctxd.index.live import LiveIndex
 from semctxd.index.resolve import Resolver
@@ -15,7 +15,11 @@ from semctxd.ranking.signals import best, search
 _NEIGHBOURS = 20
 _SYMBOLS = 20
 _EVIDENCE = 3
+_MEMBER = 3  # a member is mostly reached through a value, so its class is seldom imported for it
 _LEAST = 0.04  # what less speaks for is left out
+
+
+_Key = TypeVar("_Key")
 
 
 class Name(NamedTuple):
@@ -33,23 +37,24 @@ class Instance(NamedTuple):
     at: tuple[int, int]
 
 
-def patterns(live: LiveIndex, question: Question, ranked: list[Ranked]) -> list[dict[str, Any]]:
-    """The imports that speak most for themselves, best first; those of one module stand together."""
-    resolver = live.resolver()
-    wanted = _wanted_symbols(live, question, ranked)
-    wanted_names: dict[Name, float] = {}
-    for name, score in _used_by_neighbours(live, resolver, question).items():
-        wanted_names[name] = score
-    instances = _instances(live, resolver, wanted, wanted_names, question.file)
+def patterns(live: LiveIndex, hidden: int, question: Question, ranked: list[Ranked]) -> list[dict[str, Any]]:
+    """The imports that most speaks for, best first; those of one module stand together. `hidden` has no say."""
+    resolver = live.resolver(hidden)
+    symbols = _likely(_wanted_symbols(live, resolver, question, ranked))
+    instances = _instances(
+        live, resolver, symbols, _likely(_used_by_neighbours(live, resolver, question)), question.file
+    )
     by_module: dict[str, list[tuple[float, Name]]] = {}
     for name, (score, _) in instances.items():
         group = name.module if name.name else f"{name.module} as {name.bound}"
         by_module.setdefault(group, []).append((score, name))
     groups = [sorted(names, key=lambda scored: (-scored[0], scored[1])) for names in by_module.values()]
     groups.sort(key=lambda names: (-names[0][0], names[0][1]))
-    return [
-        _pattern(live, question, [name for _, name in names], instances) for names in groups if names[0][0] >= _LEAST
-    ]
+    return [_pattern(live, question, [name for _, name in names], instances) for names in groups]
+
+
+def _likely(scores: dict[_Key, float]) -> dict[_Key, float]:
+    return {key: score for key, score in scores.items() if score >= _LEAST}
 
 
 def _pattern(
@@ -81,17 +86,14 @@ def _statement(module: str, names: list[Name]) -> str:
     return f"from {module} import {listed}"
 
 
-def _wanted_symbols(live: LiveIndex, question: Question, ranked: list[Ranked]) -> dict[int, float]:
+def _wanted_symbols(live: LiveIndex, resolver: Resolver, question: Question, ranked: list[Ranked]) -> dict[int, float]:
     """Symbols of other files that will be used and have to be imported: for a member, its class."""
-    resolver = live.resolver()
     wanted: dict[int, float] = {}
     for one in ranked[:_SYMBOLS]:
         symbol = live.store.symbols[one.id]
         id = one.id if not symbol.owner else resolver.named(symbol.path, symbol.owner.partition(".")[0])
         if id is not None and symbol.path != question.file:
-            share = (
-                one.confidence if not symbol.owner else one.confidence / 3
-            )  # a member is mostly reached through a value
+            share = one.confidence / (_MEMBER if symbol.owner else 1)
             wanted[id] = max(share, wanted.get(id, 0.0))
     return wanted
 

@@ -11,7 +11,7 @@ from semctxd.ranking.records import Record
 from semctxd.ranking.signals import Signals, best, idf, is_test
 from semctxd.ranking.text import subtokens
 
-CANDIDATES = 200
+CANDIDATES = 150
 
 PRIORS: dict[str, float] = {
     "text": 1.5, "neighbours": 1.5, "neighbours by name": 0.7, "same parameters": 0.7, "named": 0.7,
