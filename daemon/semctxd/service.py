@@ -18,7 +18,8 @@ from semctxd.config import Config
 from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
 from semctxd.metrics import Metrics
 from semctxd.watch.eager import EagerGate, follow
-from semctxd.watch.gate import Gate, InotifyGate
+from semctxd.watch.gate import InotifyGate
+from semctxd.watch.trees import Gate
 from semctxd.workspace import Environment, Workspace
 
 _log = logs.get("service")
@@ -62,7 +63,7 @@ class Service:
         self._opening: dict[str, anyio.Event] = {}
         self._witnesses: dict[str, anyio.CancelScope] = {}
         use_inotify = config.watch.gate == "inotify" or (config.watch.gate == "auto" and os.uname().sysname == "Linux")
-        self.gate: Gate = InotifyGate(asyncio.get_running_loop()) if use_inotify else EagerGate(self.spawn)
+        self.gate: Gate = InotifyGate(asyncio.get_running_loop(), config.watch.sweep) if use_inotify else EagerGate(self.spawn)
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a coroutine function in the daemon's task group. One that fails is logged, and takes nothing along."""
@@ -100,8 +101,11 @@ class Service:
 
     # -- workspaces
 
-    async def workspace(self, root: str) -> Workspace:
-        """The workspace of a root, opened when first asked for. Raises RootRefused, RootNotFound or ShuttingDown."""
+    async def workspace(self, root: str, *, indexed: bool = False) -> Workspace:
+        """The workspace of a root, opened when first asked for; `indexed` says that its index is needed next.
+
+        Raises RootRefused, RootNotFound or ShuttingDown.
+        """
         canonical = canonical_root(root)
         while canonical in self._opening:
             await self._opening[canonical].wait()
@@ -114,6 +118,8 @@ class Service:
             canonical, gate=self.gate, cache=self.cache, config=self.config, spawn=self.spawn, publish=self.publish
         )
         try:
+            if indexed:  # it reads the tree while the tree is being watched, and is told to look again after that
+                workspace.indexer.warm()
             with anyio.CancelScope(shield=True):  # others may be waiting for it
                 await workspace.open()
             self.workspaces[canonical] = workspace

@@ -34,7 +34,7 @@ class IndexerSession(Child):
                     self._due[path] = None
 
     def begin(self) -> None:
-        """See Child: the first build is a change of the root."""
+        """See Child: it has begun to read the tree, maybe before the tree was watched; the root is looked at again."""
         self._due = {self._root: None}
         self.ready()
 

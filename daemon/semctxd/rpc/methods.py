@@ -44,7 +44,8 @@ async def session_hello(connection: Connection, params: Params) -> object:
 async def query(name: str, connection: Connection, params: Params) -> Served:
     """The four queries whose answers are kept."""
     asked = question(name, msgspec.json.encode(params))
-    return await answer(await connection.service.workspace(asked.root), asked, connection.env)
+    workspace = await connection.service.workspace(asked.root, indexed=asked.lsp is None)
+    return await answer(workspace, asked, connection.env)
 
 
 async def cache_stats(connection: Connection, params: Params) -> object:
