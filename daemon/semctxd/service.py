@@ -63,7 +63,7 @@ class Service:
         self._opening: dict[str, anyio.Event] = {}
         self._witnesses: dict[str, anyio.CancelScope] = {}
         use_inotify = config.watch.gate == "inotify" or (config.watch.gate == "auto" and os.uname().sysname == "Linux")
-        self.gate: Gate = InotifyGate(asyncio.get_running_loop(), config.watch.sweep) if use_inotify else EagerGate(self.spawn)
+        self.gate: Gate = InotifyGate(asyncio.get_running_loop()) if use_inotify else EagerGate(self.spawn)
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a coroutine function in the daemon's task group. One that fails is logged, and takes nothing along."""
