@@ -18,8 +18,7 @@ from semctxd.config import Config
 from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
 from semctxd.metrics import Metrics
 from semctxd.watch.eager import EagerGate, follow
-from semctxd.watch.gate import InotifyGate
-from semctxd.watch.trees import Gate
+from semctxd.watch.gate import Gate, InotifyGate
 from semctxd.workspace import Environment, Workspace
 
 _log = logs.get("service")
