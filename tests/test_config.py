@@ -37,6 +37,7 @@ server = "other"
 server = "rust-analyzer"
 [watch]
 gate = "inotify"
+sweep = "always"
 [servers.ty]
 command = ["/opt/ty", "server"]
 """

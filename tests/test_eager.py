@@ -119,7 +119,7 @@ async def test_the_witness_catches_what_the_gate_was_kept_from_seeing(root: Path
         assert workspace.witness["missed"] == 0  # the gate had seen it
         assert health.report(running)["status"] == "ok"
         assert isinstance(running.gate, InotifyGate)
-        running.gate._inotify.remove(workspace.trees.folders[os.fsencode(root / "pkg")])
+        running.gate._watches.inotify.remove(workspace.trees.folders[os.fsencode(root / "pkg")])
         missed = root / "pkg/missed.py"
         missed.write_text("x")
         epoch = workspace.epoch

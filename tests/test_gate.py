@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from semctxd.model import Change, What
-from semctxd.watch.gate import InotifyGate, Trees
+from semctxd.watch.gate import InotifyGate
 from semctxd.watch.inotify import Inotify
+from semctxd.watch.trees import Trees
 from tests.conftest import PATIENCE_S
 
 APPEARED, MODIFIED, GONE, EVERYTHING = What.APPEARED, What.MODIFIED, What.GONE, What.EVERYTHING
@@ -108,7 +109,8 @@ async def test_only_the_last_word_on_a_path(root: Path) -> None:
         (root / "pkg/a.py").write_text("")
         (root / "pkg/a.py").write_text("x")
         (root / "pkg/sub/b.py").write_text("y")
-        assert one.seen() == [("pkg/a.py", MODIFIED), ("pkg/sub/b.py", MODIFIED)]
+        (root / "pkg/a.py").write_text("z")
+        assert one.seen() == [("pkg/sub/b.py", MODIFIED), ("pkg/a.py", APPEARED)]  # another file, whatever came later
 
 
 async def test_files_that_no_answer_depends_on(root: Path) -> None:
@@ -194,7 +196,8 @@ async def test_folders_that_are_left_out(root: Path, name: str) -> None:
         (root / name / "x.py").write_text("")
         (root / "pkg" / name).mkdir()
         (root / "pkg" / name / "x.py").write_text("")
-        assert one.seen() == []
+        rules = [("pkg/.gitignore", MODIFIED)] if name == ".git" else []  # they hold in work trees only
+        assert one.seen() == rules
         assert one.names() == {".", "pkg", "pkg/sub"}
 
 
@@ -525,7 +528,7 @@ async def test_an_overflow_of_the_kernel_s_queue(root: Path) -> None:
         assert one.names() == {".", "pkg", "pkg/sub", "pkg/again", "pkg/new", "pkg/new/er"}
         (root / "pkg/new/er/lost.py").write_text("x")
         (root / "pkg/again/new.py").write_text("x")
-        assert one.seen() == [("pkg/new/er/lost.py", MODIFIED), ("pkg/again/new.py", MODIFIED)]
+        assert one.seen() == [("pkg/new/er/lost.py", MODIFIED), ("pkg/again/new.py", APPEARED)]
 
 
 LIMITED = """
@@ -554,7 +557,9 @@ def test_the_kernel_s_limit_of_watches(root: Path) -> None:
         ["unshare", "-Ur", "sh", "-c", limit, sys.executable, LIMITED, root], capture_output=True, text=True
     )
     assert done.stderr == ""
-    assert json.loads(done.stdout) == {"degraded": ["watch-limit"], "folders": 10, "fresh": True}
+    said = json.loads(done.stdout)
+    assert said["folders"] < 10  # the ways to the root take some
+    assert (said["degraded"], said["fresh"]) == (["watch-limit"], True)
 
 
 def test_the_kernel_s_refusal_is_an_error() -> None:

@@ -33,6 +33,7 @@ HOMES = {
     "watchfiles": ("watch/",),
     "tree_sitter": ("index/",),
     "tree_sitter_python": ("index/",),
+    "pathspec": ("tree.py",),
     "uvloop": ("app.py",),
 }
 NOT_IN_RANKING = {"asyncio", "anyio", "time", "os", "random"}

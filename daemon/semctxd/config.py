@@ -77,6 +77,7 @@ class Watch(Struct, frozen=True, forbid_unknown_fields=True):
     """How changes of files are noticed."""
 
     gate: Literal["auto", "inotify", "watchfiles"] = "auto"
+    sweep: Literal["auto", "always"] = "auto"  # which trees are compared as a whole: network file systems, or all
 
 
 class Server(Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,7 +18,8 @@ from semctxd.config import Config
 from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
 from semctxd.metrics import Metrics
 from semctxd.watch.eager import EagerGate, follow
-from semctxd.watch.gate import Gate, InotifyGate
+from semctxd.watch.gate import InotifyGate
+from semctxd.watch.trees import Gate
 from semctxd.workspace import Environment, Workspace
 
 _log = logs.get("service")
@@ -62,7 +63,8 @@ class Service:
         self._opening: dict[str, anyio.Event] = {}
         self._witnesses: dict[str, anyio.CancelScope] = {}
         use_inotify = config.watch.gate == "inotify" or (config.watch.gate == "auto" and os.uname().sysname == "Linux")
-        self.gate: Gate = InotifyGate(asyncio.get_running_loop()) if use_inotify else EagerGate(self.spawn)
+        loop = asyncio.get_running_loop()
+        self.gate: Gate = InotifyGate(loop, config.watch.sweep) if use_inotify else EagerGate(self.spawn)
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a coroutine function in the daemon's task group. One that fails is logged, and takes nothing along."""

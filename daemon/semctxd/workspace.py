@@ -34,7 +34,8 @@ from semctxd.lsp.registry import choose, command_line, registry
 from semctxd.lsp.requests import READ_ONLY, Spelt
 from semctxd.lsp.session import AskAgain, LspSession
 from semctxd.model import Change, Key
-from semctxd.watch.gate import Gate
+from semctxd.tree import sayable
+from semctxd.watch.trees import Gate
 
 Produce = Callable[[Reply], Callable[[], None]]
 """Start working on an answer; call `reply` once with it. Returns what cancels the work."""
@@ -147,7 +148,7 @@ class Workspace:
     def folder_names(self) -> set[str]:
         """The watched folders in the root."""
         inside = os.fsencode(self.root)
-        return {os.fsdecode(folder) for folder in self.trees.folders if folder.startswith(inside)}
+        return {sayable(os.fsdecode(folder)) for folder in self.trees.folders if folder.startswith(inside)}
 
     @property
     def servers(self) -> list[LspSession]:

@@ -16,7 +16,7 @@ from watchfiles import DefaultFilter, awatch
 
 from semctxd.model import Change, What
 from semctxd.tree import SKIPPED_FOLDERS, counts
-from semctxd.watch.gate import Subscriber, Trees
+from semctxd.watch.trees import Subscriber, Trees
 
 _STEP_MS = 100  # the watching thread wakes as often, even when nothing happens
 _DEBOUNCE_MS = 400

@@ -8,10 +8,12 @@ import select
 import struct
 from collections.abc import Iterator
 
-MODIFY, ATTRIB, MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x2, 0x4, 0x40, 0x80, 0x100, 0x200
+MODIFY, ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x2, 0x4, 0x8, 0x40, 0x80, 0x100, 0x200
 DELETE_SELF, MOVE_SELF, UNMOUNT, Q_OVERFLOW, IGNORED = 0x400, 0x800, 0x2000, 0x4000, 0x8000
-ONLYDIR, ISDIR = 0x01000000, 0x40000000
-MASK = MODIFY | ATTRIB | MOVED_FROM | MOVED_TO | CREATE | DELETE | DELETE_SELF | MOVE_SELF | ONLYDIR
+ONLYDIR, MASK_ADD, ISDIR = 0x01000000, 0x20000000, 0x40000000
+NAMES = MOVED_FROM | MOVED_TO | CREATE | DELETE  # which names a folder has
+CONTENT = MODIFY | ATTRIB | CLOSE_WRITE  # what they stand for
+WHOLE = NAMES | CONTENT | DELETE_SELF | MOVE_SELF | ONLYDIR
 
 _READ_BYTES = 256 * 1024
 _HEADER = struct.Struct("iIII")  # wd, mask, cookie, length of the name
@@ -26,9 +28,9 @@ class Inotify:
         self._epoll = select.epoll(1)
         self._epoll.register(self.fd, select.EPOLLIN)
 
-    def add(self, folder: bytes) -> int:
-        """Watch a folder; its watch descriptor. The same folder (inode) gives the same number again."""
-        return self._check(self._libc.inotify_add_watch(self.fd, folder, MASK), folder)
+    def add(self, path: bytes, mask: int = WHOLE) -> int:
+        """Watch a path, for more than before if it is watched already; its watch descriptor, one for each inode."""
+        return self._check(self._libc.inotify_add_watch(self.fd, path, mask | MASK_ADD), path)
 
     def remove(self, wd: int) -> None:
         """End a watch; one that ended by itself is no error."""

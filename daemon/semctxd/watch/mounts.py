@@ -1,0 +1,29 @@
+"""Which folders lie on file systems that others write to, so that the kernel does not tell of every change."""
+
+from __future__ import annotations
+
+import os
+
+_REMOTE = ("nfs", "cifs", "smb", "9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "ceph", "afs", "lustre", "gfs", "ocfs")
+_LOCAL_FUSE = "fuseblk"  # a local disk
+
+
+def is_remote(folder: str) -> bool:
+    """Whether anything at or below a folder (absolute path) lies on a network file system, on FUSE, on a virtual
+    machine's share, or on an overlay with a layer that can be written to from here."""
+    import psutil  # deferred: it is needed when a workspace opens, and for health
+
+    below = folder.rstrip("/") + "/"
+    mounts = psutil.disk_partitions(all=True)
+    holders = [mount for mount in mounts if below.startswith(mount.mountpoint.rstrip("/") + "/")]
+    own = max(holders, key=lambda mount: len(mount.mountpoint), default=None)
+    inside = [mount for mount in mounts if mount.mountpoint.startswith(below)]
+    return any(changes_unseen(mount.fstype, mount.opts) for mount in (*inside, *([own] if own else [])))
+
+
+def changes_unseen(fstype: str, options: str) -> bool:
+    """Whether a file system of that type, mounted with those options, changes in ways that cause no event here."""
+    if fstype == "overlay":  # a container's own is changed through the mount only: its layers have no path in here
+        layers = (option.partition("dir=")[2] for option in options.split(",") if option.startswith(("lower", "upper")))
+        return any(os.path.isdir(folder) for layer in layers for folder in layer.split(":"))
+    return fstype.startswith(_REMOTE) or (fstype.startswith("fuse") and fstype != _LOCAL_FUSE)
