@@ -238,6 +238,34 @@ async def test_one_that_stops_reading_is_ended(tmp_path: Path, record: Path) -> 
             assert caught.value.type == "ServerCrashed"
 
 
+async def test_one_that_closes_its_standard_input(tmp_path: Path, record: Path) -> None:
+    async with kept(tmp_path, command("rude", "closes its ears", record)) as keeper:
+        keeper.session.warm()
+        await keeper.until(lambda: keeper.session.state == "ready")
+        keeper.session.deadline_s = 0.3
+        for _ in range(3):
+            assert (await keeper.fails()).type == "DeadlineExceeded"
+
+
+async def test_a_child_that_shakes_no_hands(tmp_path: Path, record: Path) -> None:
+    async with anyio.create_task_group() as tasks:
+        child = Child(
+            "plain",
+            command("rude", "echoes", record),
+            cwd="/",
+            env=os.environ,
+            deadline_s=PATIENCE_S,
+            spawn=tasks.start_soon,
+            changed=lambda child: None,
+        )
+        reply: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        child.ask("any", b"{}", lambda raw, error: reply.set_result(raw))
+        assert b"argv" in (await asyncio.wait_for(reply, PATIENCE_S) or b"")
+        with pytest.raises(NotImplementedError):
+            child.notice([])  # what it is told of changes is its own kind's
+        await child.stop()
+
+
 async def test_a_program_that_is_missing(tmp_path: Path) -> None:
     async with kept(tmp_path, ["/nowhere/server"]) as keeper:
         error = await keeper.fails()

@@ -106,9 +106,8 @@ def questions(repo: Path, method: str, client: Wire) -> Iterator[dict[str, Any]]
 
 @pytest.mark.parametrize("method", sorted(READ_ONLY))
 def test_the_server_s_own_answer_key_for_key(client: Wire, repo: Path, ty: Direct, method: str) -> None:
-    asked = answered = 0
+    answered = 0
     for params in questions(repo, method, client):
-        asked += 1
         reply = client.call("lsp/request", root=str(repo), method=method, params=params)
         try:
             expected = ty.ask(method, params)
@@ -117,16 +116,18 @@ def test_the_server_s_own_answer_key_for_key(client: Wire, repo: Path, ty: Direc
             assert reply["error"]["message"] == f"ty: {refused}"
         else:
             assert "result" in reply, reply
-            assert json.dumps(reply["result"]["result"]) == json.dumps(expected)
+            said = reply["result"]["result"]
+            if method in UNORDERED and said:
+                said, expected = sorted(said, key=json.dumps), sorted(expected, key=json.dumps)
+            assert json.dumps(said) == json.dumps(expected)
             answered += bool(expected)
             again = client.call("lsp/request", root=str(repo), method=method, params=params)
             assert json.dumps(again["result"]) == json.dumps(reply["result"])
-    assert asked
-    assert bool(answered) is (method not in UNSUPPORTED)
+    assert answered
 
 
-UNSUPPORTED = {"textDocument/implementation"}
-"""What ty does not answer: found by this test, which fails once it does."""
+UNORDERED = {"textDocument/references", "textDocument/implementation"}
+"""Answered from many files at once, in the order in which ty's threads are done."""
 
 
 def test_positions_count_utf_16_code_units(client: Wire, repo: Path) -> None:

@@ -160,6 +160,25 @@ def test_parameters_may_be_missing_but_not_a_list(client: Wire) -> None:
     assert kind(client.receive()["error"]) == "InvalidParams"
 
 
+def test_a_string_that_is_no_text(client: Wire, repo: Path) -> None:
+    """A half of a surrogate pair: found only when the parameters are looked at."""
+    query = b'{"jsonrpc":"2.0","id":1,"method":"symbols/find","params":{"root":"%s","name":"\\ud800"}}\n'
+    client.send_raw(query % os.fsencode(repo))
+    assert kind(client.receive()["error"]) == "ParseError"
+    assert client.ask("health")["status"] == "ok"
+
+
+def test_more_questions_and_environments_than_are_remembered(client: Wire, repo: Path) -> None:
+    client.ask("symbols/find", root=str(repo), name="Order")
+    query = {"root": str(repo), "match": "substring"}
+    for chunk in range(21):
+        numbers = [client.start("symbols/find", name=f"no {chunk} {number}", **query) for number in range(200)]
+        assert {client.receive()["id"] for _ in numbers} == set(numbers)
+    for number in range(70):
+        client.ask("session/hello", client="test", protocol=1, env={"PATH": f"/nowhere/{number}"})
+        assert client.ask("symbols/find", root=str(repo), name="Order")["meta"]["cached"]
+
+
 # -- batches
 
 

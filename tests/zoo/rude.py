@@ -99,6 +99,10 @@ def misbehave(number: int, asked: int) -> None:
             refuse(number, -32801, "content modified") if asked < 3 else answer(number, "settled")
         case "refuses":
             refuse(number, -32603, "the file is too strange")
+        case "closes its ears":
+            os.close(0)
+            while True:
+                time.sleep(3600)
         case "stops reading":
             while True:
                 time.sleep(3600)
