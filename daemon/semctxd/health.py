@@ -15,7 +15,7 @@ _WHAT_TO_DO = {
     "watch-limit": "the kernel's watch limit is reached: raise fs.inotify.max_user_watches",
     "many-linked-files": "too many source files are links, which are compared by stat: nothing is kept in memory",
     "sweep": "the tree changes without a sign and has more files than can be compared in daemon.gate_deadline_s",
-    "nested-links": "a symlink within a symlinked folder leads to files that are not watched: nothing is kept in memory",
+    "nested-links": "a symlink in a symlinked folder leads to files that are not watched: nothing is kept in memory",
     "unproven": "this platform has no inotify: a change is noticed with a delay",
 }
 

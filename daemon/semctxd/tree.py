@@ -78,9 +78,9 @@ class Ignored:
         self._chains: dict[bytes, _Chain] = {}
         self._verdicts: dict[bytes, bool] = {}
 
-    def __contains__(self, folder: bytes) -> bool:
+    def __contains__(self, folder: object) -> bool:
         """Whether a folder (absolute path) in the root is ignored, or lies in one that is."""
-        if not folder.startswith(self._below):
+        if not (isinstance(folder, bytes) and folder.startswith(self._below)):
             return False
         verdict = self._verdicts.get(folder)
         if verdict is None:

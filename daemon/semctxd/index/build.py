@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from hashlib import blake2b
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -28,8 +28,9 @@ Read = tuple[bytes, bytes, FileRecord]
 """A file's absolute path, the digest of its bytes, and its record."""
 
 
-def scan(top: bytes) -> Iterator[tuple[bytes, Stat]]:
-    """The source files below a folder (absolute path) with their stats. Directory symlinks are not followed."""
+def scan(top: bytes, ignored: Container[bytes] = ()) -> Iterator[tuple[bytes, Stat]]:
+    """The source files below a folder (absolute path) with their stats, but for the `ignored` folders. Directory
+    symlinks are not followed."""
     folders = [top]
     while folders:
         folder = folders.pop()
@@ -39,7 +40,7 @@ def scan(top: bytes) -> Iterator[tuple[bytes, Stat]]:
             continue
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                if not tree.is_skipped(entry.path):
+                if not tree.is_skipped(entry.path) and entry.path not in ignored:
                     folders.append(entry.path)
             elif tree.is_source(entry.name) and (stat := stat_of(entry.path)):
                 yield entry.path, stat

@@ -34,6 +34,7 @@ class LiveIndex:
         self.root = os.fsencode(os.path.abspath(root))
         self.store = Store()
         self.built = False  # whether everything below the root was read once
+        self._ignored = tree.Ignored(self.root)
         self._known: dict[bytes, _Known] = {}
         self._resolvers: dict[int, Resolver] = {}  # hidden function -> resolver, of this generation
         self._generation = -1
@@ -54,6 +55,9 @@ class LiveIndex:
                 continue
             if path.endswith(b"/pyvenv.cfg"):  # its folder becomes an environment, or ceases to be one
                 self._rescan(path.rpartition(b"/")[0])
+            elif path.rpartition(b"/")[2] in tree.IGNORE_FILES:
+                self._ignored = tree.Ignored(self.root)
+                self._rescan(path.rpartition(b"/")[0])
             elif os.path.isdir(path) and not os.path.islink(path):
                 self._rescan(path)
             elif tree.is_source(path) and not self._is_below_skipped(path) and (stat := build.stat_of(path)):
@@ -63,16 +67,18 @@ class LiveIndex:
 
     def _is_below_skipped(self, path: bytes) -> bool:
         folder = path.rpartition(b"/")[0]
+        if folder in self._ignored:
+            return True
         while len(folder) > len(self.root):
-            if tree.is_skipped(folder):
+            if tree.is_skipped(folder) or os.path.islink(folder):
                 return True
             folder = folder.rpartition(b"/")[0]
         return False
 
     def _rescan(self, top: bytes) -> None:
         below = b"" if top == self.root else top + b"/"
-        skipped = top != self.root and (tree.is_skipped(top) or self._is_below_skipped(top))
-        found = {} if skipped else dict(build.scan(top))
+        skipped = top != self.root and (tree.is_skipped(top) or top in self._ignored or self._is_below_skipped(top))
+        found = {} if skipped else dict(build.scan(top, self._ignored))
         for path in [path for path in self._known if path.startswith(below) and path not in found]:
             self._drop(path)
         changed = []

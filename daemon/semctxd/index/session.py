@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
@@ -11,6 +12,9 @@ from semctx.errors import SemctxError
 from semctxd.child import Child, Spawn
 from semctxd.errors import IndexerFailed
 from semctxd.model import Change, What
+from semctxd.tree import IGNORE_FILES, sayable
+
+_IGNORE_FILES = frozenset(map(os.fsdecode, IGNORE_FILES))
 
 
 class IndexerSession(Child):
@@ -25,10 +29,13 @@ class IndexerSession(Child):
         self._due: dict[str, None] = {}
 
     def notice(self, changes: Iterable[Change]) -> None:
-        """See Child: what lies in the root. Everything stands for the root itself."""
+        """See Child: what lies in the root. Everything stands for the root, an ignore file above it for one in it."""
         if self.state in ("starting", "ready"):
             for change in changes:
-                path = change.path if change.what is not What.EVERYTHING else self._root
+                path = sayable(change.path) if change.what is not What.EVERYTHING else self._root
+                folder, _, name = path.rpartition("/")
+                if name in _IGNORE_FILES and self._root.startswith(folder + "/"):
+                    path = f"{self._root}/{name}"
                 if (path + "/").startswith(self._root + "/"):
                     self._due.pop(path, None)
                     self._due[path] = None

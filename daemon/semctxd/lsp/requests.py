@@ -10,6 +10,7 @@ import msgspec
 
 from semctxd.errors import InvalidParams
 from semctxd.lsp.sync import to_uri
+from semctxd.tree import sayable
 
 READ_ONLY: dict[str, Literal["file", "any"]] = {
     "textDocument/documentSymbol": "file",
@@ -67,9 +68,11 @@ def respell(params: dict[str, Any], given_root: str, root: str) -> Spelt:
         return [walk(item) for item in value] if isinstance(value, list) else value
 
     def spell(uri: str) -> str:
-        path = unquote(uri.removeprefix("file://"))
+        path = unquote(uri.removeprefix("file://"), errors="surrogateescape")
         if not uri.startswith("file:///") or "\0" in path:
             raise InvalidParams(f"{uri!r} is no file URI", hint="Use file:///absolute/path.")
+        if sayable(path) != path:
+            raise InvalidParams(f"{uri!r} names no UTF-8", hint="Language servers know no such file: rename it.")
         path = os.path.normpath(path)
         if given_root != root and (path + "/").startswith(given_root + "/"):
             path = root + path[len(given_root) :]

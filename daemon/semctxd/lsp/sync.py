@@ -17,7 +17,7 @@ import msgspec
 
 from semctxd.lsp.registry import Recipe
 from semctxd.model import Change, What
-from semctxd.tree import is_source
+from semctxd.tree import is_source, sayable
 
 _FILE_CHANGE_TYPE = {"created": 1, "changed": 2, "deleted": 3}  # LSP's FileChangeType
 
@@ -34,9 +34,10 @@ class Ledger:
         self.nudges = 0
 
     def add(self, changes: Iterable[Change]) -> None:
-        """Remember changes. Everything stands for the root, told as a folder that appeared."""
+        """Remember changes. Everything stands for the root, told as a folder that appeared. A name that is not UTF-8
+        has no URI, and ends ty: its folder is told."""
         for change in changes:
-            path = change.path if change.what is not What.EVERYTHING else self._root
+            path = sayable(change.path) if change.what is not What.EVERYTHING else self._root
             self._due.pop(path, None)
             self._due[path] = None
 
