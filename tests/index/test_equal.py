@@ -8,14 +8,14 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from semctx.errors import SemctxError
 from semctxd.index.answer import context, relevant_files
 from semctxd.index.find import find
 from semctxd.index.live import LiveIndex
+from tests.index.conftest import write
 
 NAMES = st.sampled_from(["load", "save", "Store", "parse_key", "KEYS"])
 FOLDERS = st.sampled_from(["", "p", "p/q", "r"])
@@ -67,61 +67,64 @@ def answers(live: LiveIndex) -> list[bytes]:
     return found
 
 
-class Edits(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.root = Path(tempfile.mkdtemp())
-        self.live = LiveIndex(str(self.root))
-        self.live.refresh()
-
-    def teardown(self) -> None:
-        shutil.rmtree(self.root)
-
-    def told(self, *paths: Path) -> None:
-        self.live.apply([str(path) for path in paths])
-
-    @rule(folder=FOLDERS, file=FILES, source=sources())
-    def write(self, folder: str, file: str, source: str) -> None:
-        path = self.root / folder / file
-        top = path.parent if path.parent.exists() else self.root
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(source)
-        self.told(path if top == path.parent else top)
-
-    @rule(folder=FOLDERS, file=FILES)
-    def remove(self, folder: str, file: str) -> None:
-        path = self.root / folder / file
-        path.unlink(missing_ok=True)
-        self.told(path)
-
-    @rule(folder=st.sampled_from(["p", "p/q", "r"]))
-    def remove_folder(self, folder: str) -> None:
-        shutil.rmtree(self.root / folder, ignore_errors=True)
-        self.told(self.root / folder)
-
-    @rule(old_name=st.sampled_from(["p/q", "r", "p/a.py"]), new_name=st.sampled_from(["r", "p/moved", "p/b.py"]))
-    def move(self, old_name: str, new_name: str) -> None:
-        old, new = self.root / old_name, self.root / new_name
-        if old.exists() and not new.exists() and new.parent.exists() and old.is_dir() == ("." not in new_name):
-            os.rename(old, new)
-            self.told(old, new)
-
-    @rule()
-    def overflow(self) -> None:
-        self.live.refresh()
-
-    @rule()
-    def ask_on_the_way(self) -> None:
-        answers(self.live)
-
-    @invariant()
-    def equals_a_new_index(self) -> None:
-        fresh = LiveIndex(str(self.root))
-        fresh.refresh()
-        assert answers(self.live) == answers(fresh)
-
-
-TestEdits = Edits.TestCase
-TestEdits.settings = settings(
-    max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+WRITE = st.tuples(st.just("write"), FOLDERS, FILES, sources())
+EDIT = st.one_of(
+    WRITE,
+    WRITE,
+    WRITE,
+    st.tuples(st.just("remove"), st.sampled_from(["p/a.py", "p/__init__.py", "p/q", "p", "r", "a.py"])),
+    st.tuples(st.just("move"), st.sampled_from(["p/q", "r", "p"]), st.sampled_from(["r", "p/moved", "s"])),
+    st.tuples(st.just("move"), st.sampled_from(["p/a.py", "p/b.py"]), st.sampled_from(["p/b.py", "a.py"])),
+    st.tuples(st.just("overflow")),
 )
+START = {
+    "p/__init__.py": "from p.a import *\n",
+    "p/a.py": "from p.q.b import Store\ndef load(key: Store) -> Store:\n    '''Load a store by key.'''\n"
+    "    return key.save()\n",
+    "p/q/b.py": "class Store:\n    def save(self):\n        self.x = Store()\n        return self.x.load()\n"
+    "    def load(self): pass\n",
+    "r/new.py": "from p import Store\nimport p.q.b as q\nKEYS = Store()\ndef parse_key():\n    KEYS.save(q.Store)\n",
+}
+
+
+def edit(root: Path, live: LiveIndex, what: str, *names: str) -> None:
+    """Make one edit on disk, and tell the index of it as a watcher would."""
+    told = []
+    if what == "write":
+        path = root / names[0] / names[1]
+        told = [next(folder for folder in (path.parent, *path.parents) if folder.exists())]
+        if told == [path.parent]:
+            told = [path]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(names[2])
+    elif what == "remove":
+        path = root / names[0]
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        told = [path]
+    elif what == "move":
+        old, new = root / names[0], root / names[1]
+        if old.exists() and not new.exists() and new.parent.exists() and old not in new.parents:
+            os.rename(old, new)
+            told = [old, new]
+    else:
+        live.refresh()
+    live.apply([str(path) for path in told])
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.lists(EDIT, min_size=1, max_size=8))
+def test_after_any_edits_the_answers_are_those_of_a_new_index(edits: list[tuple[str, ...]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write(root, START)
+        live = LiveIndex(folder)
+        live.refresh()
+        for one in edits:
+            answers(live)  # what is kept from before must not show
+            edit(root, live, *one)
+            fresh = LiveIndex(folder)
+            fresh.refresh()
+            assert answers(live) == answers(fresh)
