@@ -59,6 +59,7 @@ class Asked(msgspec.Struct):
     params: bytes
     reply: Reply | None
     timer: asyncio.TimerHandle | None = None
+    is_own: bool = False  # of the session itself: it ends with the run
 
 
 decode_message = msgspec.json.Decoder(Message).decode
@@ -160,6 +161,22 @@ class Child:
             process.kill_group()
         await self._gone.wait()
 
+    def renew(self) -> None:
+        """Begin another run: what the child reads only at its start has changed. Who waits is answered by it."""
+        if self.state not in ("starting", "ready"):
+            return
+        self._run += 1
+        for number, asked in tuple(self._requests.items()):
+            if asked.is_own or asked.reply is None:
+                del self._requests[number]
+                if asked.timer:
+                    asked.timer.cancel()
+        if self._process:
+            self._process.kill_group()
+        self.restarts += 1
+        self._set("starting")
+        self._spawn(partial(self._start, self._run))
+
     # -- what a subclass says
 
     async def prepare(self) -> None:
@@ -196,7 +213,7 @@ class Child:
     def send(self, method: str, params: bytes, reply: Reply) -> None:
         """Send a request past the queue, such as a handshake; same deadline and guarantees as `ask`."""
         self._number += 1
-        asked = self._requests[self._number] = Asked(method, params, reply)
+        asked = self._requests[self._number] = Asked(method, params, reply, is_own=True)
         asked.timer = self._loop.call_later(self.deadline_s, self._expire, self._number)
         self._write(self._number, asked)
 
@@ -348,6 +365,8 @@ class _Process(asyncio.SubprocessProtocol):
             del self._stderr[:-_STDERR_TAIL_BYTES]
             return
         child = self._child
+        if self.run != child._run:
+            return
         try:
             for raw in self._decoder.feed(data):
                 message = decode_message(raw)

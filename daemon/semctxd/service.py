@@ -155,7 +155,7 @@ class Service:
         """End workspaces and sessions that nobody has used for long."""
         since = time.perf_counter() - self.config.daemon.idle_session_s
         for workspace in list(self.workspaces.values()):
-            if workspace.used_at < since:
+            if workspace.used_at < since and not any(session.pending for session in workspace.sessions):
                 await self.close(workspace)
             else:
                 await workspace.stop_idle(since)

@@ -29,11 +29,11 @@ from semctxd.child import Child, Reply, Spawn
 from semctxd.config import Config
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.index.session import IndexerSession
-from semctxd.lsp.interpreter import is_settled, resolve
+from semctxd.lsp.interpreter import environment_file, is_settled, resolve
 from semctxd.lsp.registry import choose, command_line, registry
 from semctxd.lsp.requests import READ_ONLY, Spelt
 from semctxd.lsp.session import AskAgain, LspSession
-from semctxd.model import Change, Key
+from semctxd.model import Change, Key, What
 from semctxd.tree import sayable
 from semctxd.watch.trees import Gate
 
@@ -192,6 +192,9 @@ class Workspace:
         self._cache.invalidate(self.shelf, changes)
         for session in self.sessions:
             session.notice(changes)
+        for server in self.servers:
+            if any(change.path == environment_file(server.interpreter) for change in changes):
+                server.renew()  # servers read an environment's version at their start, and never again
         if any(change.is_folder or change.path.endswith("/pyvenv.cfg") for change in changes):
             self.reroute()  # the workspace may have another interpreter now
         self._remember(changes)
@@ -302,7 +305,10 @@ class Workspace:
             if not self._may_ask(file, session):
                 raise OutsideRoot(f"{file} lies outside {self.root}")
 
+        unseen = [file for file in spelt.files if not self.trees.covers(os.fsencode(os.path.dirname(file)))]
+
         def produce(reply: Reply) -> Callable[[], None]:
+            session.notice(Change(file, What.MODIFIED) for file in unseen)  # nobody tells
             number = session.ask(method, spelt.params, reply)
             return lambda: session.cancel(number)
 
@@ -311,7 +317,7 @@ class Workspace:
             produce,
             session,
             file=spelt.files[0] if READ_ONLY[method] == "file" else None,
-            keep=all(self.trees.covers(os.fsencode(os.path.dirname(file))) for file in spelt.files),
+            keep=not unseen,
         )
 
     async def indexed(self, method: str, params: bytes) -> bytes:

@@ -32,3 +32,8 @@ def is_settled(root: str, interpreter: str) -> bool:
     for a moment, and nobody tells when that comes."""
     own = os.path.join(root, ".venv")
     return interpreter.startswith(own + "/") or not os.path.isdir(own)
+
+
+def environment_file(interpreter: str) -> str:
+    """The file that makes an interpreter's folder a virtual environment, whether it is there or not."""
+    return os.path.join(os.path.dirname(os.path.dirname(interpreter)), "pyvenv.cfg")

@@ -225,9 +225,11 @@ class LspSession(Child):
         for folder in sorted(folders - {self.root}):
             below = not any(other.startswith(folder + "/") for other in folders)
             self._watches_due += 1
-            self._watch(folder, below, partial(self._watched, folder))
+            self._watch(folder, below, partial(self._watched, folder, self._run))
 
-    def _watched(self, folder: str) -> None:
+    def _watched(self, folder: str, run: int) -> None:
+        if run != self._run:
+            return
         self._watches_due -= 1
         news = [Change(folder, What.APPEARED, is_folder=True)]
         if self.state == "ready":  # it may have answered from what changed before the watch stood

@@ -211,7 +211,8 @@ class InotifyGate:
             if mask & NAMES:
                 self._posts.rules_told(trees, folder)
         elif mask & ISDIR:
-            if mask & NAMES or path not in trees.folders:  # one that could not be read may be readable now
+            was_unreadable = mask & ATTRIB and path not in trees.folders and not is_skipped(path)
+            if mask & NAMES or was_unreadable:
                 self._folder_event(trees, path, mask)
         elif counts(name):
             self._file_event(trees, path, mask)
