@@ -110,6 +110,7 @@ def test_a_symlinked_file_is_read_through_and_a_symlinked_folder_is_not_followed
     (root / "dangling.py").symlink_to(outside / "none.py")
     live = LiveIndex(str(root))
     live.refresh()
+    assert set(live.store.files) == {"link.py"}
     live.apply([str(root / "folder"), str(root / "dangling.py"), str(root / "link.py")])
     assert set(live.store.files) == {"link.py"} and names(live) == {"linked"}
 

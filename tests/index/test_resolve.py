@@ -148,17 +148,19 @@ def test_a_star_brings_what_the_other_module_has_imported(grow: Grow) -> None:
 
 
 def test_what_is_found_does_not_depend_on_what_was_asked_before(grow: Grow) -> None:
+    steps = "".join(f"def f{number}():\n    return f{number + 1}()\n" for number in range(8))
     source = (
-        "class A(B.Inner):\n    def f(self):\n        return self.g()\n    def g(self):\n"
-        "        return self.h() or C()\n"
-        "    def h(self):\n        return self.f()\n    class Inner: pass\n"
-        "class B(A.Inner):\n    class Inner: pass\nclass C:\n    def end(self): pass\n"
-        "def first(a: A):\n    a.f().end()\ndef second(a: A):\n    a.h().end()\n"
+        f"{steps}def f8():\n    return C()\nclass C:\n    def end(self): pass\n"
+        "def far():\n    f0().end()\ndef near():\n    f7().end()\n"
+        "class A(B.Inner):\n    class Inner: pass\nclass B(A.Inner):\n    class Inner: pass\n"
     )
-    there = uses(grow({"a.py": source}), "a.py", "second")
+    assert uses(grow({"a.py": source}), "a.py", "far") == ["f0"]  # too far to follow
     live = grow({"a.py": source})
-    uses(live, "a.py", "first")
-    assert uses(live, "a.py", "second") == there
+    assert uses(live, "a.py", "near") == ["f7", "C.end"]
+    for number in range(7, -1, -1):
+        live.resolver().returns(named(live, "a.py", f"f{number}"))
+    assert uses(live, "a.py", "far") == ["f0"]
+    assert len(live.resolver().mro(named(live, "a.py", "A"))) == 2
 
 
 def test_very_long_detours_are_given_up(grow: Grow) -> None:
