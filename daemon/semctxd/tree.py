@@ -21,7 +21,9 @@ SKIPPED_FOLDERS = frozenset(
 SOURCE_SUFFIXES = (b".py", b".pyi")
 _COUNTED_SUFFIXES = (*SOURCE_SUFFIXES, b".ipynb", b".pth")
 IGNORE_FILES = frozenset({b".gitignore", b".ignore"})
-CONFIGURATION = frozenset({b"pyproject.toml", b"ty.toml", b"setup.cfg", b"pyvenv.cfg", b"py.typed"}) | IGNORE_FILES
+CONFIGURATION = IGNORE_FILES | {
+    b"pyproject.toml", b"ty.toml", b"setup.cfg", b"pyvenv.cfg", b"py.typed", b".python-version",
+}  # fmt: skip
 CONFIGURATION_ABOVE = frozenset({b"pyproject.toml", b"ty.toml"}) | IGNORE_FILES
 """What counts in the folders above a root: servers look for their configuration there, too."""
 
@@ -121,6 +123,7 @@ class _Rules:
     def __init__(self, lines: list[str]) -> None:
         from pathspec import GitIgnoreSpec  # takes 30 ms, which a tree without ignore files need not pay
 
+        lines = [line + "/*" if line.endswith("/**") else line for line in lines]  # what is in it, not itself
         anchored = [line for line in lines if "/" in line.strip().rstrip("/")]
         self._all = GitIgnoreSpec.from_lines(lines)
         self._anchored = GitIgnoreSpec.from_lines(anchored)
