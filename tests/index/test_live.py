@@ -198,3 +198,13 @@ def test_a_helper_sends_batches_and_closes(tmp_path: Path) -> None:
     assert [len(msgspec.msgpack.decode(ours.recv_bytes())) for _ in range(2)] == [64, 6]
     with pytest.raises(EOFError):
         ours.recv_bytes()
+
+
+def test_an_ignored_folder_does_not_count(grow: Grow, tmp_path: Path) -> None:
+    live = grow({".ignore": "build/\n", "a.py": "a = 1\n", "build/b.py": "b = 1\n"})
+    assert names(live) == {"a"}
+    live.apply([str(tmp_path / "build/b.py")])
+    assert names(live) == {"a"}
+    write(tmp_path, {".ignore": "\n"})
+    live.apply([str(tmp_path / ".ignore")])
+    assert names(live) == {"a", "b"}
