@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -104,8 +104,9 @@ class Wire:
 class Daemon:
     """A real daemon process in a place of its own."""
 
-    def __init__(self, place: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, place: Path, env: Mapping[str, str], prefix: Sequence[str] = ()) -> None:
         self.place = place
+        self.prefix = list(prefix)
         self.socket = str(place / "s.sock")
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "SEMCTX_"))},
@@ -134,7 +135,7 @@ class Daemon:
     def start(self) -> None:
         with open(self.place / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "semctxd"],
+                [*self.prefix, sys.executable, "-m", "semctxd"],
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -167,10 +168,13 @@ class Daemon:
 
 
 @contextmanager
-def daemon_at(env: Mapping[str, str] = {}, config: str = "", faulty: bool = False) -> Iterator[Daemon]:
-    """A daemon that ends in order: exit code 0, nothing left behind, and no exception in its log unless `faulty`."""
+def daemon_at(
+    env: Mapping[str, str] = {}, config: str = "", faulty: bool = False, prefix: Sequence[str] = ()
+) -> Iterator[Daemon]:
+    """A daemon that ends in order: exit code 0, nothing left behind, and no exception in its log unless `faulty`.
+    `prefix` is a command that becomes the daemon."""
     with tempfile.TemporaryDirectory(prefix="sd", dir="/tmp") as name:
-        daemon = Daemon(Path(name), env)
+        daemon = Daemon(Path(name), env, prefix)
         if config:
             daemon.configure(config)
         daemon.start()

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from semctxd.lsp.interpreter import resolve
 from semctxd.lsp.requests import READ_ONLY
 from tests.conftest import FILES, Daemon, Wire, daemon_at, eventually
 from tests.direct import Direct, Refused, direct
@@ -63,7 +64,7 @@ def client(running: Daemon) -> Wire:
 
 @pytest.fixture(scope="module")
 def ty(repo: Path) -> Iterator[Direct]:
-    with direct(repo, shutil.which("python3") or "") as server:
+    with direct(repo, resolve(str(repo), "", os.environ)) as server:
         yield server
 
 

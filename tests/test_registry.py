@@ -85,3 +85,21 @@ def test_the_link_that_an_environment_s_python_is_stays_one(tmp_path: Path) -> N
     link.parent.mkdir(parents=True)
     link.symlink_to(real)
     assert resolve(str(tmp_path / "root"), "", {}) == str(link)
+
+
+def test_a_version_manager_s_shim_is_no_python(tmp_path: Path) -> None:
+    root, pyenv = tmp_path / "of/root", tmp_path / "pyenv"
+    root.mkdir(parents=True)
+    program(pyenv / "shims", "python3")
+    one, two = (program(pyenv / f"versions/{version}/bin", "python3") for version in ("3.12.1", "3.13.0"))
+    last = program(tmp_path / "bin", "python3")
+    env = {"PATH": f"{pyenv}/shims:{tmp_path}/bin"}
+    assert resolve(str(root), "", env) == str(last)
+    (pyenv / "version").write_text("3.12.1\n")
+    assert resolve(str(root), "", env) == str(one)
+    (root.parent / ".python-version").write_text("3.14.0\n3.13.0\n")
+    assert resolve(str(root), "", env) == str(two)
+    (root / ".python-version").write_bytes(b"\xff")
+    assert resolve(str(root), "", env) == str(two)
+    (root / ".python-version").write_text("system\n")
+    assert resolve(str(root), "", env) == str(two)

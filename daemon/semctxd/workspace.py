@@ -195,7 +195,7 @@ class Workspace:
         for server in self.servers:
             if any(change.path == environment_file(server.interpreter) for change in changes):
                 server.renew()  # servers read an environment's version at their start, and never again
-        if any(change.is_folder or change.path.endswith("/pyvenv.cfg") for change in changes):
+        if any(change.is_folder or change.path.endswith(("/pyvenv.cfg", "/.python-version")) for change in changes):
             self.reroute()  # the workspace may have another interpreter now
         self._remember(changes)
         self._publish("changes", {"root": self.root, "epoch": self.epoch, "count": len(changes)})

@@ -1,14 +1,15 @@
 """Which Python a workspace runs on: a language server that is not told takes its own, and answers wrongly.
 
 In this order: the configuration, the root's own `.venv`, the client's VIRTUAL_ENV, its CONDA_PREFIX, the `python3`
-or `python` of its PATH. A client that did not introduce itself counts as one with the daemon's environment.
+or `python` of its PATH. A client that did not introduce itself counts as one with the daemon's environment. With a
+version manager's shim ty would load no project and read no configuration.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 
 _PROGRAMS = ("bin/python", "bin/python3")
 
@@ -16,15 +17,33 @@ _PROGRAMS = ("bin/python", "bin/python3")
 def resolve(root: str, configured: str, env: Mapping[str, str]) -> str:
     """Absolute path of the interpreter, "" if there is none. A link is kept: in a virtual environment it is one."""
     prefixes = [os.path.join(root, ".venv"), env.get("VIRTUAL_ENV", ""), env.get("CONDA_PREFIX", "")]
+    folders = [folder for folder in (env.get("PATH") or os.defpath).split(os.pathsep) if folder.startswith("/")]
     candidates = [
         configured,
         *(os.path.join(prefix, program) for prefix in prefixes if prefix for program in _PROGRAMS),
+        *(_behind_shim(os.path.join(folder, name), root) for name in ("python3", "python") for folder in folders),
     ]
-    for candidate in candidates:
-        if candidate and os.access(candidate, os.X_OK):
-            return candidate
-    path = env.get("PATH", os.defpath)
-    return shutil.which("python3", path=path) or shutil.which("python", path=path) or ""
+    return next((candidate for candidate in candidates if candidate and os.access(candidate, os.X_OK)), "")
+
+
+def _behind_shim(program: str, root: str) -> str:
+    """The program itself. In place of a version manager's script, what pyenv would start in the root; "" if none."""
+    shims, name = os.path.split(program)
+    if os.path.basename(shims) != "shims":
+        return program
+    manager = os.path.dirname(shims)
+    choices = [os.path.join(manager, "version")]
+    folder = root
+    while len(folder) > 1:
+        choices.insert(-1, os.path.join(folder, ".python-version"))
+        folder = os.path.dirname(folder)
+    for choice in choices:
+        with suppress(OSError, UnicodeDecodeError), open(choice, encoding="utf-8") as file:
+            for version in file.read().split():
+                found = os.path.join(manager, "versions", version, "bin", name)
+                if os.access(found, os.X_OK):
+                    return found
+    return ""
 
 
 def is_settled(root: str, interpreter: str) -> bool:

@@ -16,6 +16,7 @@ from anyio import to_thread
 from semctx.errors import SemctxError
 from semctxd.child import Child, Message, Spawn
 from semctxd.errors import ServerError
+from semctxd.lsp.interpreter import environment_file
 from semctxd.lsp.registry import Server
 from semctxd.lsp.sync import Ledger, notification, to_uri
 from semctxd.lsp.typed import load, params_of
@@ -139,7 +140,18 @@ class LspSession(Child):
         await to_thread.run_sync(load)
 
     def begin(self) -> None:
-        """See Child: initialize, then a probe, whose reply comes after the server's registrations."""
+        """See Child: watch the environment, whose version servers read only once, then shake hands."""
+        self._probed, self._watches_due = False, 0
+        environment = environment_file(self.interpreter)
+        if os.path.exists(environment):
+            self._watch(os.path.dirname(environment), False, partial(self._shake_hands, self._run))
+        else:
+            self._shake_hands(self._run)
+
+    def _shake_hands(self, run: int) -> None:
+        """Initialize, then send a probe, whose reply comes after the server's registrations."""
+        if run != self._run or self.state != "starting":
+            return
         uri = to_uri(self.root)
         folder = {"uri": uri, "name": os.path.basename(self.root)}
         parameters = {
@@ -150,7 +162,6 @@ class LspSession(Child):
             "workspaceFolders": [folder],
             "capabilities": CAPABILITIES,
         }
-        self._probed, self._watches_due = False, 0
         self.send("initialize", msgspec.json.encode(parameters), self._initialized)
 
     def farewell(self) -> None:

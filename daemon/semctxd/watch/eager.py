@@ -47,8 +47,8 @@ async def follow(
     """Report changes of the files that count in `folders()`, until cancelled; begin again when the folders change.
 
     With `recursive` false each folder is watched by itself, which costs nothing for folders left out. `started` is
-    called, again and again, while all of them are watched that exist. A name that is not UTF-8, or a folder that went
-    away meanwhile, ends watchfiles' iteration with an error in a group of its own: it is begun again.
+    called, again and again, while all of them are watched that exist. A name that is not UTF-8, a folder that went
+    away meanwhile, or the kernel's limit ends watchfiles' iteration with an error in a group: it is begun again.
     """
     while True:
         wanted = {folder for folder in folders() if os.path.isdir(folder)}
@@ -67,7 +67,7 @@ async def follow(
                 if any(os.path.isdir(folder) for folder in folders() - wanted):
                     break
                 started()
-        except* (FileNotFoundError, RuntimeError):
+        except* (OSError, RuntimeError):
             pass
         await anyio.sleep(_RESTART_S)
 
