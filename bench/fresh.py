@@ -28,6 +28,7 @@ _EDIT_SHARE = 0.1
 _SECONDS, _QUICK_SECONDS = 30.0, 6.0
 _SAMPLES, _QUICK_SAMPLES = 400, 40
 _REPEATS = 200
+_WITNESS_PATIENCE_S = 30.0
 _OUT_OF_TIME = ("NotYetFresh", "DeadlineExceeded")
 
 
@@ -83,7 +84,7 @@ def run(options: Options) -> list[Row]:
             _storm(writers, askers, seconds)
             hits_with_edits = _hit_rate(before, first.ask("cache/stats"))
             hits_of_repeats, rest = _rest(first, _all_questions(writers))
-            missed = _missed(first, tree)
+            witness = _witness(first, tree)
         storm = [record for asker in askers for record in asker.records]
         answers = _judge_all(storm, tree)
         samples = _sample(storm, tree, _QUICK_SAMPLES if options.quick else _SAMPLES)
@@ -97,7 +98,8 @@ def run(options: Options) -> list[Row]:
         row("errors", answers.errors, "", target=Target("≤", 0)),
         row("refused as not yet fresh, or marked as degraded", answers.marked, ""),
         row("relaxed answers that were stale", answers.relaxed_stale, "", Peer("relaxed answers", answers.relaxed)),
-        row("changes that the second watcher saw and the gate had not", missed, "", target=Target("≤", 0)),
+        row("reports of the second watcher", witness["reports"], ""),
+        row("changes in them that the gate had not seen", witness["missed"], "", target=Target("≤", 0)),
         row("hit rate under edits", hits_with_edits, ""),
         row("hit rate of repeats without a change", hits_of_repeats, "", target=Target("≥", 0.95)),
         *_latencies("under edits", storm),
@@ -156,19 +158,26 @@ def _hit_rate(before: dict[str, Any], after: dict[str, Any]) -> float:
     return float(hits / (hits + misses))
 
 
-def _missed(client: Client, tree: Tree) -> int:
-    """What the second watcher has reported beyond the gate, once it has reported an edit made after the storm."""
+def _witness(client: Client, tree: Tree) -> dict[str, int]:
+    """What the second watcher has reported, and of that beyond the gate, once it has seen an edit after the storm.
 
-    def witness() -> dict[str, int]:
+    It begins anew when folders come and go, so one edit may fall into a moment in which it is blind.
+    """
+
+    def counts() -> dict[str, int]:
         said: dict[str, int] = client.ask("metrics/get")["workspaces"][tree.root]["witness"]
         return said
 
-    reports = witness()["reports"]
-    tree.write("storm/__init__.py", b"# the end\n")
-    until = time.monotonic() + 10
-    while witness()["reports"] == reports and time.monotonic() < until:
-        time.sleep(0.01)
-    return witness()["missed"]
+    reports, edits = counts()["reports"], 0
+    until = time.monotonic() + _WITNESS_PATIENCE_S
+    while time.monotonic() < until:
+        edits += 1
+        tree.write("storm/__init__.py", f"# after the storm {edits}\n".encode())
+        time.sleep(0.1)
+        found = counts()
+        if found["reports"] > reports:
+            return found
+    raise RuntimeError("the second watcher sees nothing")
 
 
 class Answers(NamedTuple):

@@ -192,11 +192,11 @@ def plant(root: str, clients: int) -> Tree:
     files = {
         "storm/__init__.py": b"",
         "storm/target.py": b"def storm_target() -> int: ...\n",
-        "storm/callers/__init__.py": b"",
     }
     for number in range(clients):
         own, callee, package, caller = (f"{name}_{number}" for name in _NAMES)
         files[f"storm/{own}.py"] = _own(own, 0)
+        files[f"storm/callers/c{number}/use.py"] = _use(str(number))  # one that stays: what is not found is not kept
         files[f"storm/{callee}.py"] = files[_package(package)] = _value("int")
         files[f"storm/{caller}.py"] = f"from storm.{callee} import value\n\nresult = value()\n".encode()
         files[f"storm/{package}.py"] = f"from installed_{package} import value\n\nresult = value()\n".encode()

@@ -35,23 +35,23 @@ def bench(name: str, repository: Path, *more: str) -> dict[str, Any]:
 
 def test_fresh_finds_nothing_stale(tmp_path: Path) -> None:
     rows = bench("fresh", tmp_path / "repository", "--seconds", "1")
-    for name in ("stale answers", "errors", "changes that the second watcher saw and the gate had not"):
+    for name in ("stale answers", "errors", "changes in them that the gate had not seen"):
         assert rows[name]["value"] == 0
         assert rows[name]["met"]
     assert rows["strict answers compared with what was written"]["value"] > 0
     assert rows["strict answers compared with a fresh ty on a copy"]["value"] > 0
-    assert rows["hit rate of repeats without a change"]["met"]
+    assert rows["hit rate of repeats without a change"]["value"] >= 0.95
 
 
 def test_core_has_a_row_for_each_target(tmp_path: Path) -> None:
     document = tmp_path / "figures.md"
-    document.write_text("before\n<!-- core: begin -->\nold\n<!-- core: end -->\nafter\n")
+    document.write_text("before\n<!-- core: begin -->\n(none yet)\n<!-- core: end -->\nafter\n")
     rows = bench("core", tmp_path / "repository", "--write", str(document))
     assert sum(one["target"] is not None for one in rows.values()) == 15
     text = document.read_text()
     assert text.startswith("before\n<!-- core: begin -->\n")
     assert text.endswith("\n<!-- core: end -->\nafter\n")
-    assert "old" not in text
+    assert "(none yet)" not in text
     assert all(f"| {name} |" in text for name in rows)
 
 
