@@ -20,6 +20,9 @@ from semctxd.lsp.requests import READ_ONLY, Spelt, respell
 QUERIES = frozenset({"lsp/request", "context/query", "files/relevant", "symbols/find"})
 """The methods whose answers are kept."""
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoder raises."""
+
 _MAX_LIMIT = 1000
 
 
@@ -51,7 +54,7 @@ def question(method: str, raw: bytes) -> Question:
     """The query in the raw `params` of a request. Raises InvalidParams, MethodNotAllowed or OutsideRoot."""
     try:
         params = checked(msgspec.json.decode(raw), method)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise InvalidParams(str(error)) from None
     root = params.pop("root").rstrip("/") or "/"
     strict = params.pop("consistency", "strict") == "strict"

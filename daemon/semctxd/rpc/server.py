@@ -25,7 +25,7 @@ from semctxd.rpc.dispatch import dispatch, error_reply
 from semctxd.rpc.listen import peer_uid
 from semctxd.rpc.methods import TABLE
 from semctxd.rpc.queries import Route, Routes, around
-from semctxd.rpc.question import question
+from semctxd.rpc.question import UNREADABLE, question
 from semctxd.service import Service
 from semctxd.workspace import Environment
 
@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
     def _message(self, message: bytes) -> None:
         try:
             request = _decode(message)
-        except msgspec.DecodeError:  # a batch, or nothing that can be served: the dispatch tells
+        except UNREADABLE:  # a batch, or nothing that can be served: the dispatch tells
             if self._is_busy():
                 self.send(error_reply(b"null", TooManyRequests()))
             else:
@@ -199,8 +199,7 @@ class Connection(asyncio.Protocol):
         return len(self._running) >= self.service.config.daemon.max_requests
 
     def _spawn(self, message: bytes, number: bytes = b"") -> None:
-        is_id = number and number[0] not in b"[{"  # the dispatch refuses what is none
-        request_id = msgspec.json.decode(number) if is_id else object()
+        request_id = _id_of(number)
         if request_id in self._running:
             self.send(error_reply(number, InvalidRequest(f"a request with id {request_id!r} is under way")))
             return
@@ -221,7 +220,7 @@ class Connection(asyncio.Protocol):
         self.service.spawn(run)
 
     def _cancel(self, request: Request) -> None:
-        with suppress(msgspec.DecodeError, msgspec.ValidationError):
+        with suppress(*UNREADABLE):
             cancelled = msgspec.json.decode(request.params, type=_Cancel).id
             if scope := self._running.get(cancelled):
                 scope.cancel()
@@ -246,3 +245,11 @@ class Connection(asyncio.Protocol):
         """See dispatch.Context: the canonical line of a request."""
         self.service.metrics.record(method, seconds, error, cached)
         _log.info("request", method=method, ms=round(seconds * 1e3, 3), error=error, cached=cached, client=self.client)
+
+
+def _id_of(number: bytes) -> object:
+    """A request's id from raw JSON; something of its own where it has none, or one that the dispatch will refuse."""
+    if number and number[0] not in b"[{":
+        with suppress(*UNREADABLE):
+            return msgspec.json.decode(number)
+    return object()
