@@ -160,11 +160,17 @@ def test_parameters_may_be_missing_but_not_a_list(client: Wire) -> None:
     assert kind(client.receive()["error"]) == "InvalidParams"
 
 
-def test_a_string_that_is_no_text(client: Wire, repo: Path) -> None:
-    """A half of a surrogate pair: found only when the parameters are looked at."""
-    query = b'{"jsonrpc":"2.0","id":1,"method":"symbols/find","params":{"root":"%s","name":"\\ud800"}}\n'
-    client.send_raw(query % os.fsencode(repo))
-    assert kind(client.receive()["error"]) == "ParseError"
+@pytest.mark.parametrize("value", [b'"\\ud800"', b'"\xff"', b"1e999", b"[" * 5000 + b"]" * 5000])
+def test_values_that_no_json_text_may_have(client: Wire, value: bytes) -> None:
+    """Some are found only when the parameters are looked at."""
+    for method in (b"symbols/find", b"health"):
+        client.send_raw(b'{"jsonrpc":"2.0","id":1,"method":"%s","params":{"name":%s}}\n' % (method, value))
+        assert kind(client.receive()["error"]) == "ParseError"
+    batch = b'[{"jsonrpc":"2.0","id":1,"method":"health","params":{"name":%s}}]\n'
+    for message in (batch, b'{"jsonrpc":"2.0","id":%s,"method":"health"}\n'):
+        client.send_raw(message % value)
+        assert kind(client.receive()["error"]) == "ParseError"
+    client.send_raw(b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":%s}}\n' % value)
     assert client.ask("health")["status"] == "ok"
 
 
