@@ -93,10 +93,18 @@ async def kept(root: Path, argv: list[str], deadline_s: float = 30.0) -> AsyncIt
         assert keeper.session.pid is None
 
 
-@pytest.fixture(params=[True, False], ids=["uvloop", "asyncio"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """Both loops: their transports of subprocesses differ."""
-    return "asyncio", {"use_uvloop": request.param}
+BOTH_LOOPS = pytest.mark.parametrize(
+    "anyio_backend",
+    [("asyncio", {"use_uvloop": True}), ("asyncio", {"use_uvloop": False})],
+    ids=["uvloop", "asyncio"],
+)
+"""Where what happens depends on the loop's own transports."""
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """The loop that a daemon runs on."""
+    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture
@@ -127,6 +135,7 @@ async def test_one_that_ends_at_its_start(tmp_path: Path, record: Path) -> None:
         assert keeper.session.pending == 0
 
 
+@BOTH_LOOPS
 async def test_one_that_ends_while_it_is_asked(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "exits once", record)) as keeper:
         asked = [keeper.start()[1] for _ in range(3)]
@@ -210,6 +219,7 @@ async def test_one_that_asks_without_sense(tmp_path: Path, record: Path) -> None
         assert "zoo sent a workspace/configuration that is none" in error.message
 
 
+@BOTH_LOOPS
 async def test_a_megabyte_on_standard_error_blocks_nothing(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "floods standard error", record)) as keeper:
         for _ in range(3):
@@ -228,6 +238,7 @@ async def test_the_server_s_own_error(tmp_path: Path, record: Path) -> None:
         assert (error.type, error.message) == ("ServerError", "zoo: the file is too strange")
 
 
+@BOTH_LOOPS
 async def test_one_that_stops_reading_is_ended(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "stops reading", record)) as keeper:
         _, first = keeper.start()
@@ -238,6 +249,7 @@ async def test_one_that_stops_reading_is_ended(tmp_path: Path, record: Path) -> 
             assert caught.value.type == "ServerCrashed"
 
 
+@BOTH_LOOPS
 async def test_one_that_closes_its_standard_input(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "closes its ears", record)) as keeper:
         keeper.session.warm()
@@ -266,6 +278,7 @@ async def test_a_child_that_shakes_no_hands(tmp_path: Path, record: Path) -> Non
         await child.stop()
 
 
+@BOTH_LOOPS
 async def test_a_program_that_is_missing(tmp_path: Path) -> None:
     async with kept(tmp_path, ["/nowhere/server"]) as keeper:
         error = await keeper.fails()
@@ -274,6 +287,7 @@ async def test_a_program_that_is_missing(tmp_path: Path) -> None:
         assert keeper.session.state == "crashed"
 
 
+@BOTH_LOOPS
 async def test_what_a_server_left_behind_ends_with_it(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "leaves a child", record)) as keeper:
         child = psutil.Process(await keeper.ask())
@@ -281,6 +295,7 @@ async def test_what_a_server_left_behind_ends_with_it(tmp_path: Path, record: Pa
         child.wait(PATIENCE_S)
 
 
+@BOTH_LOOPS
 async def test_one_that_ignores_its_end_is_killed(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "ignores its end", record)) as keeper:
         pid = await keeper.ask()
@@ -301,6 +316,7 @@ async def test_stopped_and_asked_again(tmp_path: Path, record: Path) -> None:
         assert keeper.session.restarts == 0
 
 
+@BOTH_LOOPS
 async def test_asked_while_it_is_being_stopped(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "echoes", record)) as keeper:
         await keeper.ask()
@@ -312,6 +328,7 @@ async def test_asked_while_it_is_being_stopped(tmp_path: Path, record: Path) -> 
         assert keeper.session.restarts == 0
 
 
+@BOTH_LOOPS
 async def test_stopped_while_it_is_being_started(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "echoes", record)) as keeper:
         for turns in range(0, 60, 3):  # at another place of its start each time
