@@ -344,6 +344,70 @@ async def test_stopped_while_it_is_being_started(tmp_path: Path, record: Path) -
     assert not psutil.Process().children()
 
 
+@BOTH_LOOPS
+async def test_begun_anew_while_it_is_asked(tmp_path: Path, record: Path) -> None:
+    """Who waits is answered by the next run; what an earlier one still says counts no more."""
+    async with kept(tmp_path, command("rude", "hangs", record)) as keeper:
+        keeper.session.renew()  # there is none: nothing is to be done
+        assert keeper.session.state == "stopped"
+        number, withdrawn = keeper.start()
+        await keeper.until(lambda: any(message.get("id") == number for message in received(record)))
+        keeper.session.cancel(number)
+        _, waiting = keeper.start()
+        first = keeper.session.pid
+        keeper.session.argv = command("rude", "echoes", record)
+        keeper.session.renew()
+        assert "argv" in await asyncio.wait_for(waiting, PATIENCE_S)
+        assert keeper.session.pid not in (None, first)
+        assert not withdrawn.done()
+        assert (keeper.session.pending, keeper.session.restarts) == (0, 1)
+        assert "crashed" not in keeper.states
+
+
+@BOTH_LOOPS
+async def test_begun_anew_while_it_is_being_started(tmp_path: Path, record: Path) -> None:
+    async with kept(tmp_path, command("rude", "echoes", record)) as keeper:
+        for turns in range(0, 60, 3):  # at another place of its start each time
+            _, reply = keeper.start()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            keeper.session.renew()
+            assert "argv" in await asyncio.wait_for(reply, PATIENCE_S)
+            await keeper.session.stop()
+    assert not psutil.Process().children()
+
+
+async def test_a_watch_that_stands_only_for_the_run_before_counts_no_more(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "deep").mkdir(parents=True)
+    async with kept(tmp_path, command("curious", outside, "after")) as keeper:
+        await told_by(keeper)
+        early, keeper.stand = keeper.stand, []
+        keeper.session.renew()
+        await told_by(keeper)
+        for stands in early:
+            stands()
+        assert keeper.applied == []
+
+
+async def test_the_environment_is_watched_before_the_server_reads_it(tmp_path: Path, record: Path) -> None:
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv/pyvenv.cfg").write_text("version = 3.12\n")
+    async with kept(tmp_path, command("rude", "echoes", record)) as keeper:
+        keeper.session.interpreter = str(tmp_path / "venv/bin/python")
+        _, reply = keeper.start()
+        await keeper.until(lambda: keeper.stand)
+        assert keeper.watched == [(str(tmp_path / "venv"), False)]
+        assert received(record) == []
+        [stands] = keeper.stand
+        keeper.session.renew()
+        stands()  # for a run that is no more
+        await keeper.until(lambda: len(keeper.stand) == 2)
+        assert received(record) == []
+        keeper.stand[1]()
+        assert "argv" in await asyncio.wait_for(reply, PATIENCE_S)
+
+
 async def test_what_a_server_is_told_of_its_surroundings(
     tmp_path: Path, record: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
