@@ -80,7 +80,7 @@ def handle(live: LiveIndex, message: bytes) -> bytes | None:
         reply = {"jsonrpc": "2.0", "id": id, "error": error.to_json()}
     except Exception:
         traceback.print_exc()
-        reply = {"jsonrpc": "2.0", "id": id, "error": SemctxError("InternalError").to_json()}
+        reply = {"jsonrpc": "2.0", "id": id, "error": SemctxError("InternalError", traceback.format_exc()).to_json()}
         if id is None:
             return None
     return msgspec.json.encode(reply)

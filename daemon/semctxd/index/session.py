@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from semctx.errors import SemctxError
+from semctxd import logs
 from semctxd.child import Child, Spawn
-from semctxd.errors import IndexerFailed
+from semctxd.errors import IndexerFailed, InternalError
 from semctxd.model import Change, What
 from semctxd.tree import IGNORE_FILES, sayable
 
+_log = logs.get("index")
 _IGNORE_FILES = frozenset(map(os.fsdecode, IGNORE_FILES))
 
 
@@ -41,7 +44,8 @@ class IndexerSession(Child):
                     self._due[path] = None
 
     def begin(self) -> None:
-        """See Child: it has begun to read the tree, maybe before the tree was watched; the root is looked at again."""
+        """See Child: it reads the tree at once, maybe before the tree is watched; the first question looks again."""
+        self._tell([self._root])
         self._due = {self._root: None}
         self.ready()
 
@@ -49,8 +53,19 @@ class IndexerSession(Child):
         """See Child."""
         if self._due:
             due, self._due = self._due, {}
-            message = {"jsonrpc": "2.0", "method": "changes", "params": {"paths": list(due)}}
-            self.write(msgspec.json.encode(message))
+            self._tell(list(due))
+
+    def _tell(self, paths: list[str]) -> None:
+        self.write(msgspec.json.encode({"jsonrpc": "2.0", "method": "changes", "params": {"paths": paths}}))
+
+    def refused(self, error: bytes) -> SemctxError:
+        """See Child: a fault of the indexer is logged with its traceback, which no client sees."""
+        refusal = super().refused(error)
+        if refusal.type != "InternalError":
+            return refusal
+        fault = InternalError(correlation_id=uuid.uuid4().hex)
+        _log.error("internal_error", correlation_id=fault.correlation_id, traceback=refusal.message)
+        return fault
 
     def forget(self) -> None:
         """See Child."""
