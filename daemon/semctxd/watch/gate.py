@@ -27,23 +27,9 @@ from typing import Literal
 
 from semctxd.model import What
 from semctxd.tree import IGNORE_FILES, SKIPPED_FOLDERS, counts, is_environment, is_importable, is_skipped
+from semctxd.watch import inotify
 from semctxd.watch.compare import compare, guard_file, is_followed
-from semctxd.watch.guard import Guard, Identity, Kind, guard
-from semctxd.watch.inotify import (
-    ATTRIB,
-    CLOSE_WRITE,
-    CREATE,
-    DELETE,
-    DELETE_SELF,
-    ISDIR,
-    MODIFY,
-    MOVE_SELF,
-    MOVED_FROM,
-    MOVED_TO,
-    NAMES,
-    Q_OVERFLOW,
-    UNMOUNT,
-)
+from semctxd.watch.guard import Guard, Identity, Kind, guard, mtime_ns
 from semctxd.watch.mounts import is_remote
 from semctxd.watch.posts import Posts
 from semctxd.watch.trees import Subscriber, Trees, Work, is_within
@@ -73,7 +59,6 @@ class InotifyGate:
         self._catching_up = False
         self._timer: TimerHandle | None = None
         self.counts = {"drains": 0, "events": 0, "overflows": 0, "listed": 0, "compared": 0, "max_batch": 0}
-        self._is_empty = self._watches.inotify.is_empty
         self._listen()
 
     def open(self, root: str, deliver: Subscriber) -> Trees:
@@ -105,7 +90,7 @@ class InotifyGate:
 
     def is_settled(self, trees: Trees) -> bool:
         """See Gate."""
-        return self._is_empty() and not (trees.todo or trees.lost or trees.guarded)
+        return self._watches.inotify.is_empty() and not (trees.todo or trees.lost or trees.guarded)
 
     def drain(self, trees: Trees, until: float) -> bool:
         """See Gate. What is left is finished between requests. Changes go to every workspace they concern."""
@@ -115,9 +100,7 @@ class InotifyGate:
         """See Gate. Watches that only this workspace had end."""
         self._all.remove(trees)
         self._opening = [work for work in self._opening if work[0] is not trees]
-        for folder in list(trees.folders):
-            self._watches.drop(View(trees, folder, False))
-        self._posts.leave(trees)
+        self._watches.leave(trees)
 
     def stop(self) -> None:
         """See Gate."""
@@ -193,26 +176,24 @@ class InotifyGate:
         number = 0
         for views, mask, name in self._watches.events():
             number += 1
-            if mask & Q_OVERFLOW:
+            if mask & inotify.Q_OVERFLOW:
                 self._overflow()
             for trees, path, is_post in views:
-                see = self._posts.event if is_post else self._event
-                see(trees, path, mask, name)
-        if number:
-            self.counts["events"] += number
-            self.counts["max_batch"] = max(self.counts["max_batch"], number)
+                (self._posts.event if is_post else self._event)(trees, path, mask, name)
+        self.counts["events"] += number
+        self.counts["max_batch"] = max(self.counts["max_batch"], number)
 
     def _event(self, trees: Trees, folder: bytes, mask: int, name: bytes) -> None:
         path = folder + b"/" + name
         if not name:
-            if mask & (DELETE_SELF | MOVE_SELF | UNMOUNT) and folder in trees.tops:
+            if mask & (inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.UNMOUNT) and folder in trees.tops:
                 self._lose(trees, folder)
         elif name == b".git":
-            if mask & NAMES:
+            if mask & inotify.NAMES:
                 self._posts.rules_told(trees, folder)
-        elif mask & ISDIR:
-            was_unreadable = mask & ATTRIB and path not in trees.folders and not is_skipped(path)
-            if mask & NAMES or was_unreadable:
+        elif mask & inotify.ISDIR:
+            was_unreadable = mask & inotify.ATTRIB and path not in trees.folders and not is_skipped(path)
+            if mask & inotify.NAMES or was_unreadable:
                 self._folder_event(trees, path, mask)
         elif counts(name):
             self._file_event(trees, path, mask)
@@ -220,22 +201,22 @@ class InotifyGate:
                 self._rules_changed(trees, folder)
             elif name == b"pyvenv.cfg" and folder not in trees.tops:
                 self._forget(trees, folder)  # it became a virtual environment: a dependency, no source
-        elif mask & NAMES and (path in trees.folders or path in trees.guarded or os.path.islink(path)):
+        elif mask & inotify.NAMES and (path in trees.folders or path in trees.guarded or os.path.islink(path)):
             self._folder_event(trees, path, mask)
 
     def _file_event(self, trees: Trees, path: bytes, mask: int) -> None:
-        if mask & (DELETE | MOVED_FROM):
+        if mask & (inotify.DELETE | inotify.MOVED_FROM):
             trees.guarded.pop(path, None)
             trees.writing.pop(path, None)
             trees.note(path, What.GONE)
-        elif mask & CLOSE_WRITE:
-            if trees.writing.pop(path, 0) != _mtime_ns(path):  # written through a memory map since
+        elif mask & inotify.CLOSE_WRITE:
+            if trees.writing.pop(path, 0) != mtime_ns(path):  # written through a memory map since
                 trees.note(path, What.MODIFIED)
         else:
-            trees.note(path, What.APPEARED if mask & (CREATE | MOVED_TO) else What.MODIFIED)
-            if mask & (CREATE | MODIFY):
-                trees.writing[path] = _mtime_ns(path)
-            if mask & (CREATE | MOVED_TO | ATTRIB):
+            trees.note(path, What.APPEARED if mask & (inotify.CREATE | inotify.MOVED_TO) else What.MODIFIED)
+            if mask & (inotify.CREATE | inotify.MODIFY):
+                trees.writing[path] = mtime_ns(path)
+            if mask & (inotify.CREATE | inotify.MOVED_TO | inotify.ATTRIB):
                 with suppress(OSError):
                     status = os.lstat(path)
                     if guard_file(trees, path, status) and status.st_nlink > 1:
@@ -248,13 +229,13 @@ class InotifyGate:
             return
         trees.guarded.pop(path, None)
         was_followed = path in trees.folders
-        if was_followed and not (mask & DELETE and mask & ISDIR):
+        if was_followed and not (mask & inotify.DELETE and mask & inotify.ISDIR):
             self._forget(trees, path)  # moved, or a link: its watches live on, which a deleted folder's do not
-        if mask & (MOVED_FROM | DELETE) or (os.path.islink(path) and not is_followed(trees, path)):
+        if mask & (inotify.MOVED_FROM | inotify.DELETE) or (os.path.islink(path) and not is_followed(trees, path)):
             trees.ignored.forget(path)
             if path in trees.left_out:
                 trees.left_out.discard(path)
-            elif was_followed or mask & ISDIR:
+            elif was_followed or mask & inotify.ISDIR:
                 trees.note(path, What.GONE, is_folder=True)
         elif is_environment(path):
             trees.note(path + b"/pyvenv.cfg", What.APPEARED)
@@ -325,7 +306,7 @@ class InotifyGate:
                     if since_ns != _UNKNOWN_NS:
                         todo.append((entry.path, since_ns))
                     elif entry.path not in trees.folders:
-                        self._folder_event(trees, entry.path, CREATE)
+                        self._folder_event(trees, entry.path, inotify.CREATE)
 
     def _found(self, trees: Trees, path: bytes, status: os.stat_result, since_ns: int) -> None:
         is_new = guard_file(trees, path, status)
@@ -342,20 +323,16 @@ class InotifyGate:
             if not now and not os.path.islink(path):
                 del trees.guarded[path]
         else:
-            self._folder_event(trees, path, MOVED_FROM)
+            self._folder_event(trees, path, inotify.MOVED_FROM)
             if now:
-                self._folder_event(trees, path, MOVED_TO)
+                self._folder_event(trees, path, inotify.MOVED_TO)
             elif os.path.islink(path):
                 trees.guarded[path] = Guard(Kind.LINK, None)
 
     def _forget(self, trees: Trees, top: bytes) -> None:
         for folder in [folder for folder in trees.folders if is_within(folder, top)]:
             self._watches.drop(View(trees, folder, False))
-        for paths in (trees.guarded, trees.writing):
-            for path in [path for path in paths if is_within(path, top)]:
-                del paths[path]
-        trees.left_out = {path for path in trees.left_out if not is_within(path, top)}
-        trees.ignored.forget(top)
+        trees.forget(top)
 
     def _leave_out(self, trees: Trees, folder: bytes) -> bool:
         """Whether a folder is not watched: it is ignored, and no import statement can name it."""
@@ -369,11 +346,4 @@ class InotifyGate:
         trees.ignored.forget(folder)
         for path in [path for path in trees.left_out if is_within(path, folder) and path not in trees.ignored]:
             trees.left_out.discard(path)
-            self._folder_event(trees, path, CREATE)
-
-
-def _mtime_ns(path: bytes) -> int:
-    try:
-        return os.stat(path).st_mtime_ns
-    except OSError:
-        return 0
+            self._folder_event(trees, path, inotify.CREATE)

@@ -43,3 +43,11 @@ def identity(path: bytes, kind: Kind = Kind.FILE) -> Identity | None:
     if kind is Kind.LINK:
         return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def mtime_ns(path: bytes) -> int:
+    """When a file was last written, as far as the file system knows; 0 where it is not there."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0

@@ -42,11 +42,6 @@ class Posts:
                 if path in trees.posts:  # it went away
                     self._watches.drop(View(trees, path, True))
 
-    def leave(self, trees: Trees) -> None:
-        """End every post of a workspace."""
-        for path in tuple(trees.posts):
-            self._watches.drop(View(trees, path, True))
-
     def event(self, trees: Trees, post: bytes, mask: int, name: bytes) -> None:
         """What an event at a post means for the trees."""
         path = post.rstrip(b"/") + b"/" + name

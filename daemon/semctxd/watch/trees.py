@@ -48,6 +48,14 @@ class Trees:
         """The tops at or below a path."""
         return (top for top in tuple(self.tops) if is_within(top, path))
 
+    def forget(self, top: bytes) -> None:
+        """A folder is gone with all below, or another: what was known of its files holds no more."""
+        for paths in (self.guarded, self.writing):
+            for path in [path for path in paths if is_within(path, top)]:
+                del paths[path]
+        self.left_out = {path for path in self.left_out if not is_within(path, top)}
+        self.ignored.forget(top)
+
     def note(self, path: bytes, what: What, is_folder: bool = False) -> None:
         """Remember a change for the next delivery: the last word on each path, in order. What appeared and was then
         written has appeared."""

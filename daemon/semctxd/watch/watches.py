@@ -61,6 +61,12 @@ class Watches:
                 del self._views[wd]
                 self.inotify.remove(wd)
 
+    def leave(self, trees: Trees) -> None:
+        """End every watch of a workspace."""
+        for is_post, held in ((False, trees.folders), (True, trees.posts)):
+            for path in tuple(held):
+                self.drop(View(trees, path, is_post))
+
     def _ended(self, wd: int) -> None:
         for view in self._views.pop(wd, ()):
             if view.held.get(view.path) == wd:
