@@ -5,7 +5,9 @@ What the kernel's events mean is held by test_gate.py; here it is held that the 
 
 from __future__ import annotations
 
+import mmap
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -436,3 +438,54 @@ def test_a_sweep_that_takes_too_long_is_said(repo: Path) -> None:
         document = {"textDocument": {"uri": f"file://{repo}/shop/orders.py"}}
         asked = {"root": str(repo), "method": "textDocument/documentSymbol", "params": document}
         assert client.ask("lsp/request", **asked)["degraded"] == ["sweep"]
+
+
+def test_an_overlay_written_to_below_and_through_its_mount(repo: Path, tmp_path: Path) -> None:
+    """The mount exists for the daemon alone; the test writes to its layers, and through the daemon's eyes."""
+    layers = [tmp_path / name for name in ("upper", "work", "merged")]
+    for folder in layers:
+        folder.mkdir()
+    upper, work, merged = (Path(os.path.realpath(folder)) for folder in layers)
+    mount = f"mount -t overlay overlay -o lowerdir={repo},upperdir={upper},workdir={work} {merged}"
+    value(repo / "one.py", "int")
+    use(repo, "one")
+    with daemon_at(prefix=["unshare", "-Urm", "sh", "-c", f'{mount} && exec "$0" "$@"']) as daemon:
+        client = daemon.client()
+        assert kind(client, merged) == "int"
+        value(repo / "one.py", "str")  # below the mount: no event
+        assert kind(client, merged) == "str"
+        seen = Path(f"/proc/{daemon.pid}/root{merged}")
+        value(seen / "one.py", "bytes")
+        assert kind(client, merged) == "bytes"
+        assert state(client)["degraded"] == []
+
+
+def test_a_memory_map_is_seen_when_its_writer_is_done(client: Wire, repo: Path) -> None:
+    value(repo / "one.py", "int")
+    use(repo, "one")
+    assert kind(client, repo) == "int"
+    with (repo / "one.py").open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+        memory[:] = memory[:].replace(b"int", b"str")
+        memory.flush()
+    assert kind(client, repo) == "str"
+
+
+def test_a_memory_map_is_seen_at_once_where_trees_are_swept(repo: Path) -> None:
+    value(repo / "one.py", "int")
+    use(repo, "one")
+    with daemon_at(config='[watch]\nsweep = "always"\n') as daemon:
+        client = daemon.client()
+        assert kind(client, repo) == "int"
+        with (repo / "one.py").open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+            memory[:] = memory[:].replace(b"int", b"str")
+            assert kind(client, repo) == "str"
+
+
+def test_the_document_names_tests_that_exist() -> None:
+    here = Path(__file__).parent
+    text = (here.parent / "docs/reliability.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", text))
+    known = {name for file in here.rglob("test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text())}
+    assert named <= known
+    mine = set(re.findall(r"^def (test_\w+)", Path(__file__).read_text(), re.MULTILINE))
+    assert mine - {"test_the_document_names_tests_that_exist"} <= named
