@@ -375,6 +375,9 @@ def test_an_overflow_of_the_kernel_s_queue(patient: Daemon, repo: Path) -> None:
     value(repo / "one.py", "int")
     use(repo, "one")
     assert kind(client, repo) == "int"
+    value(repo / "gone.py", "int")
+    (repo / "uses.py").write_text("from gone import value\nresult = value\n")
+    assert "int" in client.hover(repo, "uses.py", *USE)
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     os.kill(patient.pid, signal.SIGSTOP)
     try:
@@ -383,9 +386,11 @@ def test_an_overflow_of_the_kernel_s_queue(patient: Daemon, repo: Path) -> None:
             os.utime(repo / "shop/prices.py", ns=(number, number))
         value(repo / "one.py", "str")
         value(repo / "new/er/two.py", "bytes")
+        (repo / "gone.py").unlink()
     finally:
         os.kill(patient.pid, signal.SIGCONT)
     assert kind(client, repo) == "str"
+    assert "Unknown" in client.hover(repo, "uses.py", *USE)
     assert client.ask("metrics/get")["workspaces"][str(repo)]["gate"]["overflows"] >= 1
     use(repo, "new.er.two")
     assert kind(client, repo) == "bytes"
