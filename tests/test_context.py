@@ -39,7 +39,7 @@ def repo(repo: Path) -> Path:
     return repo
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def enriching() -> Iterator[Daemon]:
     with daemon_at(config=PATIENT) as running:
         yield running
@@ -131,17 +131,16 @@ def test_a_repository_with_nothing_in_it(enriching: Daemon, tmp_path: Path) -> N
 def test_withdrawn_while_the_indexer_works(enriching: Daemon, repo: Path) -> None:
     client, other = enriching.client(), enriching.client()
     ask(other, repo)
-    indexer = next(one for one in other.ask("health")["workspaces"][0]["sessions"] if one["name"] == "indexer")
-    process = psutil.Process(indexer["pid"])
+
+    def indexer() -> Any:
+        [workspace] = [one for one in other.ask("health")["workspaces"] if one["root"] == str(repo)]
+        return next(one for one in workspace["sessions"] if one["name"] == "indexer")
+
+    process = psutil.Process(indexer()["pid"])
     process.suspend()
     try:
         number = client.start("context/query", root=str(repo), intent="another question")
-        eventually(
-            lambda: any(
-                one["pending"] for one in other.ask("health")["workspaces"][0]["sessions"] if one["name"] == "indexer"
-            ),
-            "it is under way",
-        )
+        eventually(lambda: indexer()["pending"], "it is under way")
         client.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": number}})
         assert client.receive()["error"]["data"]["type"] == "Cancelled"
     finally:

@@ -45,11 +45,16 @@ def patient(tmp_path: Path) -> Patient:
     return Patient(tmp_path / "patient")
 
 
-@pytest.fixture
-def daemon(patient: Patient) -> Iterator[Daemon]:
-    config = "[daemon]\ndeadline_s = 20\n[context]\nenrich_s = 0\n" + configured(command("patient", patient.folder))
-    with daemon_at(config=config) as running:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Daemon]:
+    with daemon_at(config="[daemon]\ndeadline_s = 20\n" + configured(command("patient", "../patient"))) as running:
         yield running
+
+
+@pytest.fixture
+def daemon(shared: Daemon, patient: Patient) -> Daemon:
+    """One for all tests, each of which has its own root and so its own language server."""
+    return shared
 
 
 def flights(watcher: Wire, asked: Question) -> dict[str, int]:
@@ -193,8 +198,9 @@ def test_one_of_two_that_wait_may_go(daemon: Daemon, repo: Path, patient: Patien
     second = asked.start(two)
     watcher = daemon.client()
     eventually(lambda: flights(watcher, asked)["joined"] == 1, "the second joined")
+    before = watcher.ask("health")["connections"]
     one.close()
-    eventually(lambda: watcher.ask("health")["connections"] == 2, "the first is gone")
+    eventually(lambda: watcher.ask("health")["connections"] == before - 1, "the first is gone")
     patient.let(1)
     assert asked.answer(two, second) == "text"
     assert not (patient.folder / "1.cancelled").exists()
@@ -213,7 +219,7 @@ def test_a_question_cancelled_by_its_client(daemon: Daemon, repo: Path, patient:
     assert patient.read(2) == "text"
     patient.let(2)
     assert asked.answer(client, again) == "text"
-    assert client.ask("metrics/get")["operations"]["lsp/request"]["errors"] == {"Cancelled": 1}
+    assert client.ask("metrics/get")["operations"]["lsp/request"]["errors"]["Cancelled"] >= 1
 
 
 def test_replies_overtake_each_other(daemon: Daemon, repo: Path, patient: Patient) -> None:

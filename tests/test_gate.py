@@ -485,7 +485,7 @@ async def test_folders_beside_files_that_vanish_while_they_are_listed(root: Path
     try:
         for number in range(30):
             (root / f"busy/folder{number}").mkdir()
-        for _ in range(150):
+        for _ in range(80):
             async with watched_noisily(root) as one:
                 assert {f"busy/folder{number}" for number in range(30)} <= one.names()
     finally:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,43 @@ def hover(repo: Path, **more: object) -> dict[str, Any]:
     return {"root": str(repo), "method": HOVER, "params": params, **more}
 
 
-def sessions(client: Wire, name: str = "ty") -> list[dict[str, Any]]:
-    return [one for space in client.ask("health")["workspaces"] for one in space["sessions"] if one["name"] == name]
+def sessions(client: Wire, repo: Path, name: str = "ty") -> list[dict[str, Any]]:
+    spaces = [space for space in client.ask("health")["workspaces"] if space["root"] == str(repo)]
+    return [one for space in spaces for one in space["sessions"] if one["name"] == name]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Daemon]:
+    with daemon_at() as running:
+        yield running
+
+
+@pytest.fixture
+def daemon(shared: Daemon) -> Daemon:
+    """One for all tests, each of which has its own root."""
+    return shared
+
+
+@pytest.fixture
+def client(daemon: Daemon) -> Wire:
+    return daemon.client()
+
+
+@pytest.fixture(scope="module")
+def with_rude_servers() -> Iterator[Daemon]:
+    with daemon_at(config=configured(command("rude", "../how", "../record"))) as running:
+        yield running
+
+
+@pytest.fixture
+def rude(with_rude_servers: Daemon, repo: Path) -> Callable[[str], Wire]:
+    """A client of a daemon whose language server for this root misbehaves as told."""
+
+    def told(how: str) -> Wire:
+        (repo.parent / "how").write_text(how)
+        return with_rude_servers.client()
+
+    return told
 
 
 def kind(error: dict[str, Any]) -> str:
@@ -39,16 +75,19 @@ def environment(folder: Path) -> Path:
     return folder / "bin/python"
 
 
-def test_one_session_for_all_clients(daemon: Daemon, repo: Path) -> None:
+def test_one_session_for_all_clients(daemon: Daemon, repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin/python3"
+    python.symlink_to(sys.executable)
     clients = [daemon.client(headers=number % 2 == 0) for number in range(4)]
     for client in clients:
+        client.ask("session/hello", client="test", protocol=1, env={"PATH": str(tmp_path / "bin")})
         assert "parse_price" in client.hover(repo, "shop/orders.py", 11, 30)
-    [session] = sessions(clients[0])
+    [session] = sessions(clients[0], repo)
     assert session["state"] == "ready"
     assert psutil.pid_exists(session["pid"])
     assert session["memory_bytes"] > 1_000_000
-    assert session["interpreter"] == shutil.which("python3")
-    assert len([child for child in psutil.Process(daemon.pid).children() if "ty" in child.name()]) == 1
+    assert session["interpreter"] == str(python)
 
 
 def test_another_interpreter_is_another_session(daemon: Daemon, repo: Path, tmp_path: Path) -> None:
@@ -59,8 +98,8 @@ def test_another_interpreter_is_another_session(daemon: Daemon, repo: Path, tmp_
     three.ask("session/hello", client="three", protocol=1, env={"VIRTUAL_ENV": str(tmp_path / "one"), "PATH": "/x"})
     for client in (one, two, three):
         client.ask("lsp/request", **hover(repo))
-    assert {session["interpreter"] for session in sessions(one)} == pythons
-    assert len(sessions(one)) == 2
+    assert {session["interpreter"] for session in sessions(one, repo)} == pythons
+    assert len(sessions(one, repo)) == 2
 
 
 def test_a_virtual_environment_made_later(client: Wire, repo: Path, tmp_path: Path) -> None:
@@ -72,7 +111,7 @@ def test_a_virtual_environment_made_later(client: Wire, repo: Path, tmp_path: Pa
     (packages / "__init__.py").write_text("def value() -> int: ...\n")
     for _ in range(2):
         assert "-> int" in client.hover(repo, "shop/use.py", 2, 10)
-    assert str(python) in {session["interpreter"] for session in sessions(client)}
+    assert str(python) in {session["interpreter"] for session in sessions(client, repo)}
     (repo / ".venv").rename(tmp_path / "venv")
     assert "-> int" not in client.hover(repo, "shop/use.py", 2, 10)
     (tmp_path / "venv").rename(repo / ".venv")
@@ -99,7 +138,7 @@ def test_the_configured_interpreter_before_all(repo: Path, tmp_path: Path) -> No
     with daemon_at(config=f"[python]\ninterpreter = '{configured_python}'\n") as daemon:
         client = daemon.client()
         client.ask("lsp/request", **hover(repo))
-        assert [session["interpreter"] for session in sessions(client)] == [str(configured_python)]
+        assert [session["interpreter"] for session in sessions(client, repo)] == [str(configured_python)]
 
 
 def test_a_server_is_handed_the_interpreter_and_a_scrubbed_environment(repo: Path, tmp_path: Path) -> None:
@@ -109,7 +148,7 @@ def test_a_server_is_handed_the_interpreter_and_a_scrubbed_environment(repo: Pat
         client = daemon.client()
         told = client.ask("lsp/request", **hover(repo))["result"]
         assert not {"SEMCTX_CANARY", "VIRTUAL_ENV", "PYTHONPATH", "LD_LIBRARY_PATH"} & told["env"].keys()
-        assert sessions(client)[0]["interpreter"] == str(python)
+        assert sessions(client, repo)[0]["interpreter"] == str(python)
 
 
 def test_states_are_told_to_who_subscribed(daemon: Daemon, repo: Path) -> None:
@@ -123,42 +162,41 @@ def test_states_are_told_to_who_subscribed(daemon: Daemon, repo: Path) -> None:
         assert event["params"]["root"] == str(repo)
         seen.append((event["params"]["name"], event["params"]["state"]))
     assert [state for name, state in seen if name == "ty"] == ["starting", "ready"]
-    os.kill(sessions(client)[0]["pid"], signal.SIGKILL)
+    os.kill(sessions(client, repo)[0]["pid"], signal.SIGKILL)
     event = subscriber.receive()["params"]
     assert (event["name"], event["state"]) == ("ty", "crashed")
     assert "exit code -9" in event["why"]
 
 
-def test_a_crash_while_it_is_asked(repo: Path, tmp_path: Path) -> None:
-    with daemon_at(config=configured(command("rude", "exits once", tmp_path / "record"))) as daemon:
-        one, two = daemon.client(), daemon.client()
-        numbers = [(client, client.start("lsp/request", **hover(repo))) for client in (one, two)]
-        for client, number in numbers:
-            reply = client.receive()
-            assert reply["id"] == number
-            assert (reply["error"]["code"], kind(reply["error"])) == (-32021, "ServerCrashed")
-        assert one.ask("lsp/request", **hover(repo))["result"] == "well again"
-        assert sessions(one)[0]["restarts"] == 1
+def test_a_crash_while_it_is_asked(rude: Callable[[str], Wire], repo: Path) -> None:
+    one, two = rude("exits once"), rude("exits once")
+    numbers = [(client, client.start("lsp/request", **hover(repo))) for client in (one, two)]
+    for client, number in numbers:
+        reply = client.receive()
+        assert reply["id"] == number
+        assert (reply["error"]["code"], kind(reply["error"])) == (-32021, "ServerCrashed")
+    assert one.ask("lsp/request", **hover(repo))["result"] == "well again"
+    assert sessions(one, repo)[0]["restarts"] == 1
 
 
 def test_the_indexer_crashed(daemon: Daemon, repo: Path) -> None:
     client = daemon.client()
     client.ask("symbols/find", root=str(repo), name="Order")
-    os.kill(sessions(client, "indexer")[0]["pid"], signal.SIGKILL)
-    eventually(lambda: sessions(client, "indexer")[0]["state"] == "crashed", "it is gone")
+    os.kill(sessions(client, repo, "indexer")[0]["pid"], signal.SIGKILL)
+    eventually(lambda: sessions(client, repo, "indexer")[0]["state"] == "crashed", "it is gone")
     (repo / "shop/new.py").write_text("def brand_new(): ...\n")
     assert client.ask("symbols/find", root=str(repo), name="brand_new")["symbols"]
-    assert sessions(client, "indexer")[0]["restarts"] == 1
+    assert sessions(client, repo, "indexer")[0]["restarts"] == 1
 
 
 def test_the_indexer_ended_while_it_is_asked(daemon: Daemon, repo: Path) -> None:
     client, other = daemon.client(), daemon.client()
     other.ask("symbols/find", root=str(repo), name="Order")
-    indexer = psutil.Process(sessions(other, "indexer")[0]["pid"])
+    indexer = psutil.Process(sessions(other, repo, "indexer")[0]["pid"])
     indexer.suspend()
     client.start("context/query", root=str(repo), intent="parse a price")
     client.start("symbols/find", root=str(repo), name="total")
-    eventually(lambda: sessions(other, "indexer")[0]["pending"] == 2, "both are under way")
+    eventually(lambda: sessions(other, repo, "indexer")[0]["pending"] == 2, "both are under way")
     indexer.kill()
     for _ in range(2):
         error = client.receive()["error"]
@@ -166,20 +204,19 @@ def test_the_indexer_ended_while_it_is_asked(daemon: Daemon, repo: Path) -> None
     assert client.ask("symbols/find", root=str(repo), name="total")["symbols"]
 
 
-def test_a_server_that_never_starts(repo: Path, tmp_path: Path) -> None:
-    with daemon_at(config=configured(command("rude", "exits at start", tmp_path / "record"))) as daemon:
-        client = daemon.client()
-        for _ in range(5):
-            assert kind(client.fails("lsp/request", **hover(repo))) == "ServerCrashed"
-        error = client.fails("lsp/request", **hover(repo))
-        assert (error["code"], kind(error)) == (-32020, "ServerUnavailable")
-        assert "no licence found" in error["message"]
-        health = client.ask("health")
-        assert health["status"] == "failing"
-        assert "no licence found" in health["reasons"][0]
-        found = client.ask("context/query", root=str(repo), intent="parse a price")
-        assert found["symbols"]
-        assert found["enriched"] is False
+def test_a_server_that_never_starts(rude: Callable[[str], Wire], repo: Path) -> None:
+    client = rude("exits at start")
+    for _ in range(5):
+        assert kind(client.fails("lsp/request", **hover(repo))) == "ServerCrashed"
+    error = client.fails("lsp/request", **hover(repo))
+    assert (error["code"], kind(error)) == (-32020, "ServerUnavailable")
+    assert "no licence found" in error["message"]
+    health = client.ask("health")
+    assert health["status"] == "failing"
+    assert any(str(repo) in reason and "no licence found" in reason for reason in health["reasons"])
+    found = client.ask("context/query", root=str(repo), intent="parse a price")
+    assert found["symbols"]
+    assert found["enriched"] is False
 
 
 def test_a_program_that_is_missing(repo: Path) -> None:
@@ -206,29 +243,25 @@ def test_the_deadline_of_a_request(repo: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["garbage", "length too small"])
-def test_a_server_that_speaks_no_lsp(repo: Path, tmp_path: Path, how: str) -> None:
-    with daemon_at(config=configured(command("rude", how, tmp_path / "record"))) as daemon:
-        error = daemon.client().fails("lsp/request", **hover(repo))
-        assert kind(error) == "ServerCrashed"
-        assert "no LSP message" in error["message"]
+def test_a_server_that_speaks_no_lsp(rude: Callable[[str], Wire], repo: Path, how: str) -> None:
+    error = rude(how).fails("lsp/request", **hover(repo))
+    assert kind(error) == "ServerCrashed"
+    assert "no LSP message" in error["message"]
 
 
-def test_content_modified_is_asked_again(repo: Path, tmp_path: Path) -> None:
-    with daemon_at(config=configured(command("rude", "content modified twice", tmp_path / "record"))) as daemon:
-        client = daemon.client()
-        assert client.ask("lsp/request", **hover(repo))["result"] == "settled"
-        assert client.ask("metrics/get")["workspaces"][str(repo)]["flights"]["asked_again"] == 2
+def test_content_modified_is_asked_again(rude: Callable[[str], Wire], repo: Path) -> None:
+    client = rude("content modified twice")
+    assert client.ask("lsp/request", **hover(repo))["result"] == "settled"
+    assert client.ask("metrics/get")["workspaces"][str(repo)]["flights"]["asked_again"] == 2
 
 
-def test_content_modified_for_ever_is_an_error(repo: Path, tmp_path: Path) -> None:
-    record = tmp_path / "record"
-    with daemon_at(config=configured(command("rude", "content modified", record))) as daemon:
-        client = daemon.client()
-        error = client.fails("lsp/request", **hover(repo))
-        assert (kind(error), error["message"]) == ("ServerError", "content modified")
-        asked = [json.loads(line) for line in record.read_text().splitlines() if "orders.py" in line]
-        assert len(asked) == 7
-        assert client.ask("cache/stats")["size"] == 0
+def test_content_modified_for_ever_is_an_error(rude: Callable[[str], Wire], repo: Path) -> None:
+    client = rude("content modified")
+    error = client.fails("lsp/request", **hover(repo))
+    assert (kind(error), error["message"]) == ("ServerError", "content modified")
+    record = (repo.parent / "record").read_text().splitlines()
+    assert sum("orders.py" in line for line in record) == 7
+    assert client.ask("cache/stats", root=str(repo))["size"] == 0
 
 
 def test_idle_sessions_end_and_start_again_on_need(repo: Path) -> None:
@@ -244,17 +277,17 @@ def test_an_idle_session_beside_one_in_use(repo: Path) -> None:
     with daemon_at(config="[daemon]\nidle_session_s = 3\n") as daemon:
         client = daemon.client()
         client.ask("lsp/request", **hover(repo))
-        [pid] = [session["pid"] for session in sessions(client)]
+        [pid] = [session["pid"] for session in sessions(client, repo)]
 
         def gone() -> bool:
             client.ask("symbols/find", root=str(repo), name="Order")  # from memory: it uses the workspace alone
             return not psutil.pid_exists(pid)
 
         eventually(gone, "ty is ended")
-        assert sessions(client)[0]["state"] == "stopped"
+        assert sessions(client, repo)[0]["state"] == "stopped"
         client.ask("cache/clear")
         assert client.ask("lsp/request", **hover(repo))["result"]
-        assert sessions(client)[0]["state"] == "ready"
+        assert sessions(client, repo)[0]["state"] == "ready"
 
 
 def test_the_workspace_that_went_away(client: Wire, repo: Path) -> None:
@@ -284,7 +317,12 @@ def test_a_root_removed_and_made_again_while_the_server_works_in_it(client: Wire
     assert client.ask("symbols/find", root=str(repo), name="parse_price")["symbols"]
 
 
-def test_the_cache_on_request(client: Wire, repo: Path) -> None:
+def test_the_cache_on_request(repo: Path) -> None:
+    with daemon_at() as daemon:
+        the_cache_on_request(daemon.client(), repo)
+
+
+def the_cache_on_request(client: Wire, repo: Path) -> None:
     other = repo.parent / "other"
     shutil.copytree(repo, other)
     document = {"textDocument": {"uri": f"file://{repo}/shop/orders.py"}}
@@ -318,9 +356,8 @@ def test_hits_are_counted_and_logged_on_request(repo: Path) -> None:
         assert sum('"event": "hit"' in line for line in daemon.log.splitlines()) == 2
 
 
-def test_a_server_killed_with_its_process_group(repo: Path, tmp_path: Path) -> None:
-    with daemon_at(config=configured(command("rude", "leaves a child", tmp_path / "record"))) as daemon:
-        client = daemon.client()
-        grandchild = psutil.Process(client.ask("lsp/request", **hover(repo))["result"])
-        os.kill(sessions(client)[0]["pid"], signal.SIGKILL)
-        grandchild.wait(PATIENCE_S)
+def test_a_server_killed_with_its_process_group(rude: Callable[[str], Wire], repo: Path) -> None:
+    client = rude("leaves a child")
+    grandchild = psutil.Process(client.ask("lsp/request", **hover(repo))["result"])
+    os.kill(sessions(client, repo)[0]["pid"], signal.SIGKILL)
+    grandchild.wait(PATIENCE_S)

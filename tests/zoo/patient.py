@@ -1,4 +1,4 @@
-"""A language server, made with pygls, that answers only when told: `patient.py FOLDER`.
+"""A language server, made with pygls, that answers only when told: `patient.py FOLDER`, seen from its root.
 
 It reads a file when asked about it, says so by writing what it read to FOLDER/N.asked (N = 1, 2 …), and answers with
 that once FOLDER/N.go appears. A request that it is told to give up leaves FOLDER/N.cancelled.
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
-FOLDER = Path(sys.argv[1])
+FOLDER = Path.cwd() / sys.argv[1]
 server = LanguageServer("patient", "1")
 numbers = itertools.count(1)
 

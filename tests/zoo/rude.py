@@ -1,7 +1,7 @@
 """A language server that shakes hands (mostly) and then misbehaves in one way: `rude.py HOW RECORD`.
 
-Every message that it gets is appended to the file RECORD, one JSON text a line. Standard library only, and no
-frame is written by a library: a well-behaved one could not do this.
+Every message that it gets is appended to the file RECORD, one JSON text a line. HOW may also be the file, seen from its
+root, that says how. Standard library only, and no frame is written by a library: a well-behaved one could not do this.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import time
 from typing import Any
 
 how, record = sys.argv[1:]
+if os.path.isfile(how):
+    with open(how) as told:
+        how = told.read()
 
 
 def receive() -> Any:
