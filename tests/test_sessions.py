@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -202,6 +203,17 @@ def test_the_indexer_ended_while_it_is_asked(daemon: Daemon, repo: Path) -> None
         error = client.receive()["error"]
         assert (error["code"], kind(error)) == (-32023, "IndexerFailed")
     assert client.ask("symbols/find", root=str(repo), name="total")["symbols"]
+
+
+def test_ignore_files_above_the_root_hold_in_the_index(client: Wire, repo: Path) -> None:
+    subprocess.run(["git", "init", "-q", repo.parent], check=True)
+    (repo / "generated").mkdir()
+    (repo / "generated/code.py").write_text("def machine_made(): ...\n")
+    assert client.ask("symbols/find", root=str(repo), name="machine_made")["symbols"]
+    (repo.parent / ".gitignore").write_text("generated/\n")
+    assert kind(client.fails("symbols/find", root=str(repo), name="machine_made")) == "SymbolNotFound"
+    (repo.parent / ".gitignore").unlink()
+    assert client.ask("symbols/find", root=str(repo), name="machine_made")["symbols"]
 
 
 def test_a_server_that_never_starts(rude: Callable[[str], Wire], repo: Path) -> None:
