@@ -83,3 +83,11 @@ def test_no_such_symbol_names_the_nearest(grow: Grow, name: str) -> None:
         find(grow(FILES), {"name": name})
     assert caught.value.type == "SymbolNotFound"
     assert {"filter", "Filter"} & set(caught.value.nearest)
+    assert "`nearest`" in caught.value.hint
+
+
+def test_where_no_name_is_near_the_hint_says_how_to_search(grow: Grow) -> None:
+    with pytest.raises(SemctxError) as caught:
+        find(grow(FILES), {"name": "zzz"})
+    assert not caught.value.nearest and "nearest" not in caught.value.hint
+    assert "substring" in caught.value.hint and "fuzzy" in caught.value.hint

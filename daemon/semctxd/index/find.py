@@ -12,6 +12,7 @@ from semctxd.ranking.records import Record
 
 _FUZZY_CUTOFF = 0.7
 _DEFAULT_LIMIT = 20
+_NOTHING_NEAR = 'No name is near it: ask for a part of it with `match` "substring", or for likeness with "fuzzy".'
 
 
 def find(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +29,8 @@ def find(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
                 found.append((rank, symbol.path, symbol.line, symbol.column, symbol))
     if not found:
         nearest = get_close_matches(parts[-1], sorted(live.store.by_name.keys()), 5, 0.6)
-        raise SemctxError("SymbolNotFound", f"No symbol has the name {params['name']!r}.", nearest=nearest)
+        hint = "" if nearest else _NOTHING_NEAR
+        raise SemctxError("SymbolNotFound", f"No symbol has the name {params['name']!r}.", hint=hint, nearest=nearest)
     found.sort(key=lambda item: item[:4])
     symbols = [to_json(live, item[4]) for item in found[:limit]]
     return {"symbols": symbols, "left_out": len(found) - len(symbols)}
