@@ -14,6 +14,7 @@ import pytest
 
 import semctx
 from semctx.cli import main
+from semctxd.index import knowledge
 from tests.client.peer import HELLO, Peer, Talk, answering, error
 
 META = {"elapsed_ms": 1.25, "cached": True}
@@ -220,6 +221,15 @@ def test_a_prompt(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
 def test_built_in_knowledge_is_called_so(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     peer.plays(answering({"context/query": {**CONTEXT, "source": "knowledge-base"}}))
     assert "built-in knowledge" in run(capsys, "context", "x")
+
+
+def test_what_has_no_place_in_the_repository_has_no_counts(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = knowledge.context(["json"], {})
+    peer.plays(answering({"context/query": {**answer, "meta": META}}))
+    shown = run(capsys, "context", "x").splitlines()
+    assert "  0.10  json.loads" in shown
+    assert "  import json" in shown
+    assert not any("0 of 0" in line or "0 files" in line or ":1" in line for line in shown)
 
 
 def test_an_intent_from_standard_input(

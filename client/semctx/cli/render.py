@@ -52,12 +52,20 @@ def _context(answer: ContextResult) -> Iterator[Line]:
     imports = answer["imports"]
     yield from _section(
         "Imports",
-        _columns((found["statement"], _times(found["count"], "file"), _first(found["evidence"])) for found in imports),
+        _columns(
+            (found["statement"], _times(found["count"], "file") if found["count"] else "", _first(found["evidence"]))
+            for found in imports
+        ),
     )
     yield from _section(
         "Conventions",
         _columns(
-            (found["key"], found["value"], f"{found['count']} of {found['of']}", _first(found["evidence"]))
+            (
+                found["key"],
+                found["value"],
+                f"{found['count']} of {found['of']}" if found["of"] else "",
+                _first(found["evidence"]),
+            )
             for found in answer["conventions"]
         ),
     )
@@ -189,7 +197,7 @@ def _symbols(title: str, symbols: Sequence[Symbol]) -> Iterator[Line]:
         (
             *([f"{symbol['confidence']:.2f}"] if "confidence" in symbol else []),
             f"{symbol['module']}.{symbol['qualname']}",
-            f"{symbol['file']}:{symbol['line']}",
+            f"{symbol['file']}:{symbol['line']}" if symbol["file"] else "",
         )
         for symbol in symbols
     )
@@ -236,7 +244,7 @@ def _columns(rows: Iterable[tuple[str, ...]]) -> list[Line]:
 
 
 def _first(evidence: Sequence[str]) -> str:
-    """Where to look, for one; the built-in table has no evidence."""
+    """Where to look, for one; the built-in table has no evidence, counts or files."""
     return evidence[0] if evidence else ""
 
 
