@@ -97,6 +97,24 @@ def test_a_function_has_signature_parameters_types_decorators_and_docs(record: F
     assert by_qualname(record)["fallback"].doc == "Only one line."
 
 
+@pytest.mark.parametrize(
+    ("source", "signature"),
+    [
+        ("def f(\n    self,\n    a: int,  # (how many\n) -> str:\n    pass\n", "def f(self, a: int) -> str"),
+        ("def f(\r\n    a,\r\n    b\r\n):\r\n    pass\r\n", "def f(a, b)"),
+        ("def f(a, \\\n      b): pass\n", "def f(a, b)"),
+        ("def f(\n    a=(\n        1,\n    ),\n    *,\n    b=[\n        2\n    ]\n): 0\n", "def f(a=(1,), *, b=[2])"),
+        ("def f(\n    a='( x,  ) # y',\n    b=',',\n): pass\n", "def f(a='( x,  ) # y', b=',')"),
+        ("def f(a) -> Dict[\n    str,\n    int\n]:\n    pass\n", "def f(a) -> Dict[str, int]"),
+        ("class A(\n    Base,\n    metaclass=Meta,\n): pass\n", "class A(Base, metaclass=Meta)"),
+        ("class A:  # (plain\n    pass\n", "class A"),
+    ],
+)
+def test_a_signature_is_joined_to_one_line(source: str, signature: str) -> None:
+    (symbol,) = extract("a.py", source.encode()).symbols
+    assert symbol.signature == signature
+
+
 def test_a_class_has_bases_decorators_and_the_style_of_its_docs(record: FileRecord) -> None:
     shape = by_qualname(record)["Shape"]
     assert (shape.bases, shape.decorators) == ("Base mixins.Sized", "register() wraps")

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser
 
-from semctxd.index.lexing import CHAIN
+from semctxd.index.lexing import CHAIN, STRING
 from semctxd.index.observe import docstring_style, marks
 from semctxd.index.outline import outline
 from semctxd.ranking.records import FileRecord, Import, Kind, Record, Style
@@ -51,7 +51,8 @@ _NESTING = frozenset(
     )
 ) | {_ERROR}  # fmt: skip
 _SPACE = re.compile(r"\s+")
-_COMMENT = re.compile(r"#[^\n]*")
+_GAP = r"(?:#[^\n]*|[\s\\])++"  # white space, comments, lines continued by a backslash
+_JOINED = re.compile(rf"({STRING})|([(\[{{]){_GAP}|{_GAP}([)\]}}])|{_GAP}", re.S)
 _VALUE = re.compile(rf"(?:await\s+)?({CHAIN})(\()?")
 _DOCSTRING = re.compile(
     r"""(?:\s*\#[^\n]*\n)*\s*[rRuU]?(?:\"{3}(.*?)\"{3}|'{3}(.*?)'{3}|"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')\s*(?:\n|;|$|\#)""",
@@ -195,7 +196,7 @@ class _File:
             node,
             "class",
             owner,
-            signature=self.head(node, body),
+            signature=self.head(node, listed, body),
             doc=doc,
             style=style,
             decorators=decorators,
@@ -212,7 +213,7 @@ class _File:
         if not taken and "import " in code:
             imports = [one for inner in self.local_imports(body) for one in self.imported(inner)]
         doc, style = documentation(code)
-        head = self.head(node, body)
+        head = self.head(node, node.child_by_field_name("parameters"), body)
         self.add(
             name_node,
             node,
@@ -229,11 +230,14 @@ class _File:
             end=last,
         )
 
-    def head(self, node: Node, body: Node) -> str:
-        """`def f(x: int) -> str`: what stands before the body, on one line."""
-        head = self.slice(node.start_byte, body.start_byte)
-        head = _SPACE.sub(" ", _COMMENT.sub("", head) if "#" in head else head)
-        return head.rstrip().removesuffix(":").rstrip()
+    def head(self, node: Node, listed: Node | None, body: Node) -> str:
+        """`def f(x: int) -> str`: what stands before the body, on one line. `listed`: parameters or bases."""
+        head = self.slice(node.start_byte, body.start_byte).rstrip()
+        if "\n" in head or "#" in head:
+            end = listed.end_byte - 1 if listed else node.start_byte
+            opened = _on_one_line(self.slice(node.start_byte, end)).rstrip().removesuffix(",")
+            head = opened + _on_one_line(self.slice(end, body.start_byte)).rstrip()
+        return head.removesuffix(":").rstrip()
 
     def variable(self, node: Node, owner: str) -> None:
         left, value = self.field(node, "left"), node.child_by_field_name("right")
@@ -330,6 +334,11 @@ class _File:
             original = self.of(name.child_by_field_name("name") if alias else name)
             names.append((original, self.of(alias) or original))
         yield Import(module, level, names or [("*", "*")], "", line, self.position(named[0] if named else node))
+
+
+def _on_one_line(code: str) -> str:
+    """Code without comments and line breaks, as it would be written on one line; strings stay as they are."""
+    return _JOINED.sub(lambda found: found[found.lastindex] if found.lastindex else " ", code)
 
 
 def documentation(code: str) -> tuple[str, Style]:

@@ -15,7 +15,7 @@ _KEYWORDS = frozenset([*kwlist, "self", "cls", "super()", "print", "match", "cas
 
 _NAME = r"[^\W\d]\w*"
 CHAIN = rf"{_NAME}(?:\(\))?(?:\.{_NAME}(?:\(\))?)*"
-_STRING = "|".join(
+STRING = "|".join(
     (
         r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""',
         r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''",
@@ -24,7 +24,7 @@ _STRING = "|".join(
     )
 )
 _TOKENS = re.compile(
-    rf"#[^\n]*|(?:[fF][rR]?|[rR][fF])({_STRING})|[rRbBuU]{{0,2}}(?:{_STRING})|(?>(\.?{CHAIN}))(?!\s*=(?!=))", re.S
+    rf"#[^\n]*|(?:[fF][rR]?|[rR][fF])({STRING})|[rRbBuU]{{0,2}}(?:{STRING})|(?>(\.?{CHAIN}))(?!\s*=(?!=))", re.S
 )
 _REPLACED = re.compile(rf"\{{\s*({CHAIN})")
 _STATEMENTS = re.compile(
