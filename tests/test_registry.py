@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from semctxd.errors import ServerUnavailable, UnknownServer
+from semctxd.config import load
+from semctxd.errors import ConfigError, ServerUnavailable, UnknownServer
 from semctxd.lsp.interpreter import resolve
-from semctxd.lsp.registry import choose, command_line, registry
+from semctxd.lsp.registry import check, choose, command_line, registry
 
 
 def test_the_default_server_of_a_language() -> None:
@@ -25,6 +26,21 @@ def test_an_unknown_language_or_server_is_told_the_known_ones() -> None:
     with pytest.raises(UnknownServer, match="unknown language server 'tie' for python") as caught:
         choose("python", "tie")
     assert caught.value.nearest == ["ty"]
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[languages.rust]\nserver = 'ty'\n", "languages.rust: no such language; allowed are python"),
+        ("[languages.python]\nserver = 'tie'\n", "languages.python.server: Expected one of ty"),
+        ("[servers.pyright]\ncommand = ['x']\n", "servers.pyright: no such server; allowed are ty"),
+    ],
+)
+def test_a_configuration_names_what_the_registry_has(tmp_path: Path, toml: str, said: str) -> None:
+    (tmp_path / "config.toml").write_text(toml)
+    with pytest.raises(ConfigError) as caught:
+        check(load(str(tmp_path / "config.toml")))
+    assert str(caught.value) == said
 
 
 def program(folder: Path, name: str) -> Path:

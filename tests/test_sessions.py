@@ -142,6 +142,14 @@ def test_the_configured_interpreter_before_all(repo: Path, tmp_path: Path) -> No
         assert [session["interpreter"] for session in sessions(client, repo)] == [str(configured_python)]
 
 
+def test_a_configured_interpreter_that_is_not_there(repo: Path) -> None:
+    with daemon_at(config="[python]\ninterpreter = '/nowhere/python'\n") as daemon:
+        client = daemon.client()
+        error = client.fails("lsp/request", **hover(repo))
+        assert kind(error) == "ServerUnavailable"
+        assert "/nowhere/python" in error["message"]
+
+
 def test_a_server_is_handed_the_interpreter_and_a_scrubbed_environment(repo: Path, tmp_path: Path) -> None:
     python = environment(repo / ".venv")
     env = {"SEMCTX_CANARY": "sings", "VIRTUAL_ENV": "/nowhere", "LD_LIBRARY_PATH": "/nowhere"}
@@ -185,9 +193,24 @@ def test_the_indexer_crashed(daemon: Daemon, repo: Path) -> None:
     client.ask("symbols/find", root=str(repo), name="Order")
     os.kill(sessions(client, repo, "indexer")[0]["pid"], signal.SIGKILL)
     eventually(lambda: sessions(client, repo, "indexer")[0]["state"] == "crashed", "it is gone")
+    health = client.ask("health")
+    assert health["status"] in ("degraded", "failing")  # other roots of the same daemon may fare worse
+    assert any(reason.startswith(f"{repo}: indexer ended, and is started again") for reason in health["reasons"])
     (repo / "shop/new.py").write_text("def brand_new(): ...\n")
     assert client.ask("symbols/find", root=str(repo), name="brand_new")["symbols"]
     assert sessions(client, repo, "indexer")[0]["restarts"] == 1
+
+
+def test_the_indexer_crashed_too_often(daemon: Daemon, repo: Path) -> None:
+    client = daemon.client()
+    for restarts in range(5):
+        client.ask("files/relevant", root=str(repo), intent=f"parse price {restarts}")  # another question each time
+        os.kill(sessions(client, repo, "indexer")[0]["pid"], signal.SIGKILL)
+        eventually(lambda: sessions(client, repo, "indexer")[0]["restarts"] == restarts + 1, "it is gone")  # noqa: B023
+    error = client.fails("context/query", root=str(repo), intent="parse a price")
+    assert kind(error) == "IndexerFailed"
+    assert "semctx restart" in error["data"]["hint"]
+    assert client.ask("health")["status"] == "failing"
 
 
 def test_the_indexer_ended_while_it_is_asked(daemon: Daemon, repo: Path) -> None:
@@ -237,9 +260,24 @@ def test_a_program_that_is_missing(repo: Path) -> None:
         error = client.fails("lsp/request", **hover(repo))
         assert (error["code"], kind(error)) == (-32020, "ServerUnavailable")
         assert error["data"]["hint"] == "Install it: pip install ty"
+        health = client.ask("health")
+        assert health["status"] == "degraded"
+        assert health["reasons"] == [f"{repo}: python: {error['message']}"]
         found = client.ask("context/query", root=str(repo), intent="parse a price")
         assert found["symbols"]
         assert found["enriched"] is False
+
+
+def test_a_library_that_is_broken_ends_in_an_error_at_once(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/pygls.py").write_text("raise RuntimeError('broken')\n")
+    path = os.pathsep.join([str(tmp_path / "lib"), os.environ.get("PYTHONPATH", "")])
+    with daemon_at(env={"PYTHONPATH": path}) as daemon:
+        client = daemon.client()
+        error = client.fails("lsp/request", **hover(repo))
+        assert kind(error) == "ServerUnavailable"
+        assert "RuntimeError('broken')" in error["message"]
+        assert sessions(client, repo)[0]["state"] == "crashed"
 
 
 def test_the_deadline_of_a_request(repo: Path, tmp_path: Path) -> None:
@@ -270,7 +308,10 @@ def test_content_modified_is_asked_again(rude: Callable[[str], Wire], repo: Path
 def test_content_modified_for_ever_is_an_error(rude: Callable[[str], Wire], repo: Path) -> None:
     client = rude("content modified")
     error = client.fails("lsp/request", **hover(repo))
-    assert (kind(error), error["message"]) == ("ServerError", "content modified")
+    assert (kind(error), error["message"]) == (
+        "ServerError",
+        "ty drops the request again and again: the content changes",
+    )
     record = (repo.parent / "record").read_text().splitlines()
     assert sum("orders.py" in line for line in record) == 7
     assert client.ask("cache/stats", root=str(repo))["size"] == 0

@@ -121,9 +121,6 @@ def test_what_is_no_json(client: Wire, text: str) -> None:
         {"jsonrpc": "2.0", "id": [1], "method": "health"},
         {"jsonrpc": "2.0", "id": {"a": 1}, "method": "health"},
         [],
-        [1],
-        [HEALTH, 5],
-        [{"jsonrpc": "2.0", "id": 1}],
         [HEALTH] * 101,
     ],
 )
@@ -132,6 +129,24 @@ def test_what_is_no_request(client: Wire, message: object) -> None:
     reply = client.receive()
     assert (reply["error"]["code"], kind(reply["error"])) == (-32600, "InvalidRequest")
     assert client.ask("health")["status"] == "ok"
+
+
+def test_a_member_of_a_batch_that_is_no_request_spoils_none_of_the_others(client: Wire) -> None:
+    client.send([HEALTH, 5, {"jsonrpc": "2.0", "id": 1}, {"jsonrpc": "1.0", "id": 2, "method": "health"}])
+    served, *refused = client.receive()
+    assert served["result"]["status"] == "ok"
+    assert [(reply["id"], kind(reply["error"])) for reply in refused] == [(None, "InvalidRequest")] * 3
+
+
+@pytest.mark.parametrize("message", [{"jsonrpc": "1.0", "id": 7}, {"jsonrpc": "2.0", "id": 1.5}])
+def test_what_is_no_request_is_none_when_its_answer_is_kept_either(
+    client: Wire, repo: Path, message: dict[str, object]
+) -> None:
+    query = {"method": "symbols/find", "params": {"root": str(repo), "name": "Price"}}
+    for _ in range(2):
+        client.ask("symbols/find", root=str(repo), name="Price")
+    client.send(message | query)
+    assert kind(client.receive()["error"]) == "InvalidRequest"
 
 
 def test_an_unknown_method(wire: Wire) -> None:
@@ -155,7 +170,7 @@ def test_a_notification_gets_no_reply(wire: Wire) -> None:
 
 def test_parameters_may_be_missing_but_not_a_list(client: Wire) -> None:
     client.send({"jsonrpc": "2.0", "id": 1, "method": "cache/stats"})
-    assert client.receive()["result"]["size"] == 0
+    assert client.receive()["result"]["max_size"] == 10_000
     client.send({"jsonrpc": "2.0", "id": 2, "method": "cache/stats", "params": ["/"]})
     assert kind(client.receive()["error"]) == "InvalidParams"
 

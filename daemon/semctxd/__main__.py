@@ -25,10 +25,12 @@ def main(argv: list[str] | None = None) -> int:
     from semctxd import logs
     from semctxd.config import load
     from semctxd.errors import AlreadyRunning, ConfigError, SocketRefused
+    from semctxd.lsp.registry import check
     from semctxd.rpc.listen import acquire
 
     try:
         config = load(config_file)
+        check(config)
         logs.configure(config.log.level, log_file if arguments.detach else None)
         listener = acquire(socket_file)
     except ConfigError as error:

@@ -120,7 +120,7 @@ class Child:
         if self.state == "ready":
             self._send(number, asked)
         elif self.state == "failed" and self._recent_crashes():
-            self._loop.call_soon(self._fail, number, ServerUnavailable(self.why))
+            self._loop.call_soon(self._fail, number, self.unavailable(self.why))
         else:
             self.warm()
         return number
@@ -149,6 +149,7 @@ class Child:
     async def stop(self) -> None:
         """End the child and its process group: politely, then by force. It may be started again by `ask`."""
         if self.state == "stopped":
+            await self._gone.wait()  # another call ends it
             return
         self._run += 1
         self._set("stopped")
@@ -201,6 +202,10 @@ class Child:
     def crashed(self, why: str) -> SemctxError:
         """What those are told who waited when the child ended."""
         return ServerCrashed(why)
+
+    def unavailable(self, why: str) -> SemctxError:
+        """What those are told who ask a child that cannot be started, or that ended too often lately."""
+        return ServerUnavailable(why)
 
     # -- for the subclass
 
@@ -302,19 +307,20 @@ class Child:
             backoff = min(_FIRST_BACKOFF_S * 2 ** (crashes - 1), _MAX_BACKOFF_S)
             await asyncio.sleep(max(0.0, self._crashes[-1] + backoff - time.monotonic()))
         await self._gone.wait()  # a stopped predecessor
-        await self.prepare()
-        if run != self._run:
-            return
-        self._gone.clear()
         try:
+            await self.prepare()
+            if run != self._run:
+                return
+            self._gone.clear()
             _, process = await self._loop.subprocess_exec(
                 lambda: _Process(self, run), *self.argv, cwd=self.cwd, env=self.env, start_new_session=True
             )
-        except OSError as error:
+        except Exception as error:  # the program, or what the session needs of our own: nobody may wait for ever
             self._gone.set()
             if run == self._run:
-                why = f"{self.argv[0]} could not be started: {error.strerror}"
-                self._down(why, ServerUnavailable(why))
+                reason = error.strerror if isinstance(error, OSError) else repr(error)
+                why = f"{self.argv[0]} could not be started: {reason}"
+                self._down(why, self.unavailable(why))
             return
         self._process = process
         if run == self._run:

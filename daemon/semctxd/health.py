@@ -26,8 +26,15 @@ def report(service: Service) -> dict[str, Any]:
     reasons = [
         f"{state['root']}: {_WHAT_TO_DO.get(reason, reason)}" for state in workspaces for reason in state["degraded"]
     ]
+    for workspace in service.workspaces.values():
+        reasons += [f"{workspace.root}: {language}: {why}" for language, why in sorted(workspace.unserved.items())]
+        reasons += [
+            f"{workspace.root}: {session.name} ended, and is started again when it is needed: {session.why}"
+            for session in workspace.sessions
+            if session.state == "crashed"
+        ]
     failed = [
-        f"{state['root']}: {session['name']} failed: {session['why']}"
+        f"{state['root']}: {session['name']} ended too often, and is tried again in three minutes: {session['why']}"
         for state in workspaces
         for session in state["sessions"]
         if session["state"] == "failed"

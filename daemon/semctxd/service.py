@@ -144,7 +144,8 @@ class Service:
         if scope := self._witnesses.pop(workspace.root, None):
             scope.cancel()
         self.cache.clear(workspace.shelf)
-        await workspace.close()
+        with anyio.CancelScope(shield=True):  # its children end, even if the daemon does meanwhile
+            await workspace.close()
 
     async def _witness(self, workspace: Workspace) -> None:
         with anyio.CancelScope() as scope:

@@ -27,7 +27,7 @@ from semctx.errors import SemctxError
 from semctxd.cache import Cache, Shelf
 from semctxd.child import Child, Reply, Spawn
 from semctxd.config import Config
-from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
+from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound, ServerUnavailable
 from semctxd.index.session import IndexerSession
 from semctxd.lsp.interpreter import environment_file, is_settled, resolve
 from semctxd.lsp.registry import choose, command_line, registry
@@ -117,6 +117,7 @@ class Workspace:
         self._loop = asyncio.get_running_loop()
         self._flights: dict[Key, Flight] = {}  # the newest of each key
         self._sessions: dict[str, LspSession] = {}
+        self.unserved: dict[str, str] = {}  # language -> why its configured server cannot be had
         self._chosen: dict[tuple[str, str, Environment], LspSession] = {}
         self._seen: tuple[set[str], set[str]] = (set(), set())  # paths changed lately, and before: for the witness
         self._seen_since = 0.0
@@ -222,13 +223,26 @@ class Workspace:
     def session(self, language: str, server: str, env: Environment) -> LspSession:
         """The session for a client of that environment; started by the first question.
 
-        Raises UnknownServer, or ServerUnavailable where the program is not installed.
+        Raises UnknownServer, or ServerUnavailable where the program is not installed. For a language's configured
+        server, `unserved` holds the reason until it can be had.
         """
+        try:
+            chosen = self._session(language, server, env)
+        except SemctxError as error:
+            if not server:
+                self.unserved[language] = error.message
+            raise
+        self.unserved.pop(language, None)
+        return chosen
+
+    def _session(self, language: str, server: str, env: Environment) -> LspSession:
         chosen = self._chosen.get((language, server, env))
         if chosen is None:
             config = self.config
             default = config.languages[language].server if language in config.languages else ""
             name, entry = choose(language, server or default)
+            if config.python.interpreter and not os.access(config.python.interpreter, os.X_OK):
+                raise ServerUnavailable(f"[python] interpreter: {config.python.interpreter} cannot be executed")
             interpreter = resolve(self.root, config.python.interpreter, env.variables())
             identity = f"{self.root}\0{name}\0{interpreter}"
             chosen = self._sessions.get(identity)

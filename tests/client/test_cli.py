@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -417,6 +418,16 @@ def test_a_daemon_that_does_not_leave(
     monkeypatch.setattr("semctx.cli.commands._TIMEOUT_S", 0.3)
     peer.plays(stays)
     assert "still finishes its work" in fails(capsys, "stop", code=1)
+
+
+def test_a_daemon_that_still_ends_its_children(
+    peer: Peer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("semctx.cli.commands._TIMEOUT_S", 0.3)
+    peer.plays(stops)
+    with open(os.environ["SEMCTX_SOCKET"] + ".lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "still finishes its work" in fails(capsys, "stop", code=1)
 
 
 def test_restart(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:

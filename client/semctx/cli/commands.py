@@ -160,9 +160,26 @@ def _stopped(arguments: Namespace) -> Stopping:
     # without a greeting: a daemon of another version can be stopped, too
     with connection.connect(arguments.root, start=False, timeout=_TIMEOUT_S, greet=False) as daemon:
         answer = daemon.stop()
-        if not daemon.wait_closed(_TIMEOUT_S):
+        if not daemon.wait_closed(_TIMEOUT_S) or not _has_left():
             raise SemctxError("Timeout", f"the daemon (process {answer['pid']}) still finishes its work")
     return answer
+
+
+def _has_left() -> bool:
+    """Whether the daemon lets go of its lock in time: its children end after its connections, and until then another
+    daemon would find it still there."""
+    import fcntl
+
+    until = time.monotonic() + _TIMEOUT_S
+    with open(paths.socket_path() + ".lock", "ab") as lock:
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.01)
+            else:
+                return True
+    return False
 
 
 def _intent(arguments: Namespace) -> str:

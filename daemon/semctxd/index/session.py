@@ -74,3 +74,7 @@ class IndexerSession(Child):
     def crashed(self, why: str) -> SemctxError:
         """See Child."""
         return IndexerFailed(why)
+
+    def unavailable(self, why: str) -> SemctxError:
+        """See Child."""
+        return IndexerFailed(why, hint="Wait three minutes, or run `semctx restart`; `semctx logs` says why it ends.")

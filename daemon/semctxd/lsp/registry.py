@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from semctxd.errors import ServerUnavailable, UnknownServer
+from semctxd.config import Config
+from semctxd.errors import ConfigError, ServerUnavailable, UnknownServer
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,6 +72,20 @@ def choose(language: str, server: str) -> tuple[str, Server]:
         fitting = [other for other, one in known.servers.items() if language in one.languages]
         raise UnknownServer(f"unknown language server {name!r} for {language}", nearest=fitting)
     return name, entry
+
+
+def check(config: Config) -> None:
+    """Raises ConfigError where the configuration names a language or a server that the registry has not."""
+    known = registry()
+    for language, setting in config.languages.items():
+        if language not in known.languages:
+            raise ConfigError(f"languages.{language}: no such language; allowed are {', '.join(known.languages)}")
+        fitting = [name for name, server in known.servers.items() if language in server.languages]
+        if setting.server not in fitting:
+            raise ConfigError(f"languages.{language}.server: Expected one of {', '.join(fitting)}")
+    for name in config.servers:
+        if name not in known.servers:
+            raise ConfigError(f"servers.{name}: no such server; allowed are {', '.join(known.servers)}")
 
 
 def command_line(name: str, server: Server, override: list[str] | None) -> list[str]:

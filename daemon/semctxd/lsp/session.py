@@ -175,8 +175,9 @@ class LspSession(Child):
     def refused(self, error: bytes) -> SemctxError:
         """See Child: the server's own error, or the sign that it must be asked again."""
         said = msgspec.json.decode(error, type=dict[str, Any])
-        again = said.get("code") in (_CONTENT_MODIFIED, _SERVER_CANCELLED)
-        return AskAgain() if again else ServerError(f"{self.name}: {said.get('message', '')}")
+        if said.get("code") in (_CONTENT_MODIFIED, _SERVER_CANCELLED):
+            return AskAgain(self.name)
+        return ServerError(f"{self.name}: {said.get('message', '')}")
 
     def message(self, message: Message) -> None:
         """See Child: answer every request of the server with a result; servers stall or die without."""
@@ -260,10 +261,12 @@ class LspSession(Child):
 
 
 class AskAgain(SemctxError):
-    """The server dropped the request because the content changed: ask again. Never seen by a client."""
+    """The server dropped the request because the content changed: ask again. A client sees it, as a ServerError, only
+    from a server that drops the request each time."""
 
-    def __init__(self) -> None:
-        super().__init__("ServerError", "content modified")
+    def __init__(self, name: str) -> None:
+        message = f"{name} drops the request again and again: the content changes"
+        super().__init__("ServerError", message, hint="Retry.")
 
 
 def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:

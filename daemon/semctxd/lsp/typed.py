@@ -5,6 +5,7 @@ Both cost a third of a second and 17 MB to import, so `load` is run in a thread 
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import Any
 
@@ -12,10 +13,17 @@ import msgspec
 
 from semctxd.child import Message
 
+_loading = threading.Lock()
+
+
+def load() -> Any:
+    """pygls' converter and lsprotocol's table of message types; imported on first use, by one thread."""
+    with _loading:
+        return _loaded()
+
 
 @cache
-def load() -> Any:
-    """pygls' converter and lsprotocol's table of message types; imported on first use."""
+def _loaded() -> Any:
     from lsprotocol.types import METHOD_TO_TYPES
     from pygls.protocol import default_converter
 

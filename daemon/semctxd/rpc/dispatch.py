@@ -16,7 +16,7 @@ import msgspec
 
 from semctx.errors import ERRORS, SemctxError
 from semctxd import logs
-from semctxd.errors import Cancelled, InternalError
+from semctxd.errors import Cancelled, InternalError, InvalidRequest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # jsonrpcserver 5.0.9 reads its schema with importlib's old API
@@ -73,19 +73,33 @@ def method(
     return call
 
 
+_INVALID_MEMBER: dict[str, Any] = {"jsonrpc": "2.0", "id": None, "method": "", "params": {}}
+
+
+async def _invalid_member(context: Context, /) -> Result:
+    described = InvalidRequest().to_json()
+    return Error(described["code"], described["message"], described["data"])
+
+
 async def dispatch(message: bytes, methods: Mapping[str, Method], context: Context, max_batch: int) -> bytes:
     """The reply to a message (a request or a batch), or b"" where none is due."""
 
+    def decode(raw: bytes) -> Any:
+        """A member of a batch that is no request becomes one that says so: the others are served."""
+        decoded = msgspec.json.decode(raw)
+        if isinstance(decoded, list) and len(decoded) <= max_batch:
+            return [one if _is_request(one) else _INVALID_MEMBER for one in decoded]
+        return decoded
+
     def valid(decoded: Any) -> Any:
-        requests = decoded if isinstance(decoded, list) else [decoded]
-        if not 0 < len(requests) <= max_batch or not all(map(_is_request, requests)):
+        if not (0 < len(decoded) <= max_batch if isinstance(decoded, list) else _is_request(decoded)):
             raise ValueError
 
     reply: Any = await async_dispatch(
         message,
-        dict(methods),
+        {**methods, _INVALID_MEMBER["method"]: _invalid_member},
         context=context,
-        deserializer=msgspec.json.decode,
+        deserializer=decode,
         validator=valid,
         serializer=_serialize,  # type: ignore[arg-type]  # bytes will do: it only passes them on
     )

@@ -12,7 +12,7 @@ import select
 import uuid
 from contextlib import suppress
 from time import perf_counter
-from typing import cast
+from typing import Literal, cast
 
 import anyio
 import msgspec
@@ -31,7 +31,6 @@ from semctxd.workspace import Environment
 
 _MAX_ROUTES = 4096  # of one method and environment
 _MAX_ROUTE_BYTES = 4096
-_ID_STARTS = frozenset({bytes([byte]) for byte in b'"-0123456789'})  # of a number or a string
 _MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a client that does not read its replies is dropped
 
 
@@ -39,6 +38,7 @@ class Request(msgspec.Struct):
     """A JSON-RPC request, its parts still raw."""
 
     method: str
+    jsonrpc: Literal["2.0"] = "2.0"
     id: msgspec.Raw = msgspec.Raw(b"")
     params: msgspec.Raw = msgspec.Raw(b"{}")
 
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
             return
         number = bytes(request.id)
         routes = self._routes.get(request.method)
-        if routes is not None and number[:1] in _ID_STARTS and self._hit(routes, request, number):
+        if routes is not None and (number.isdigit() or number[:1] == b'"') and self._hit(routes, request, number):
             return
         if request.method == "$/cancelRequest":
             self._cancel(request)

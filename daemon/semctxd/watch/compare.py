@@ -54,6 +54,7 @@ def is_followed(trees: Trees, path: bytes) -> bool:
         if is_within(target, os.path.realpath(folder)):
             return False
         folder = os.path.dirname(folder)
+    trees.nested_links.add(path)
     trees.degraded.add("nested-links")
     return False
 

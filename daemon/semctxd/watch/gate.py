@@ -201,7 +201,7 @@ class InotifyGate:
                 self._rules_changed(trees, folder)
             elif name == b"pyvenv.cfg" and folder not in trees.tops:
                 self._forget(trees, folder)  # it became a virtual environment: a dependency, no source
-        elif mask & inotify.NAMES and (path in trees.folders or path in trees.guarded or os.path.islink(path)):
+        elif mask & inotify.NAMES and (trees.knows(path) or os.path.islink(path)):
             self._folder_event(trees, path, mask)
 
     def _file_event(self, trees: Trees, path: bytes, mask: int) -> None:
@@ -228,6 +228,8 @@ class InotifyGate:
         if name in SKIPPED_FOLDERS or not trees.tops.get(folder, True):
             return
         trees.guarded.pop(path, None)
+        if path in trees.nested_links:
+            trees.forget(path)
         was_followed = path in trees.folders
         if was_followed and not (mask & inotify.DELETE and mask & inotify.ISDIR):
             self._forget(trees, path)  # moved, or a link: its watches live on, which a deleted folder's do not

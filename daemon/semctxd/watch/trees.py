@@ -30,6 +30,7 @@ class Trees:
         self.left_out: set[bytes] = set()  # ignored folders that are not watched
         self.writing: dict[bytes, int] = {}  # files that are open for writing -> mtime when last told (ns)
         self.degraded: set[str] = set()
+        self.nested_links: set[bytes] = set()  # links within links that lead to what is not watched
         self.lost: set[bytes] = set()  # tops that went away, looked for by each drain
         self.absent: set[bytes] = set()  # those that are looked for when something appears on the way to them
         self.linked_anew = False  # a file got another name: which of those known has it too?
@@ -39,6 +40,10 @@ class Trees:
     def covers(self, folder: bytes) -> bool:
         """Whether a change of a file in that folder is seen."""
         return folder in self.folders
+
+    def knows(self, path: bytes) -> bool:
+        """Whether a path is watched, or compared, or a link that is neither."""
+        return path in self.folders or path in self.guarded or path in self.nested_links
 
     def is_swept(self, path: bytes) -> bool:
         """Whether a path lies in a tree whose changes may cause no event."""
@@ -54,6 +59,9 @@ class Trees:
             for path in [path for path in paths if is_within(path, top)]:
                 del paths[path]
         self.left_out = {path for path in self.left_out if not is_within(path, top)}
+        self.nested_links = {path for path in self.nested_links if not is_within(path, top)}
+        if not self.nested_links:
+            self.degraded.discard("nested-links")
         self.ignored.forget(top)
 
     def note(self, path: bytes, what: What, is_folder: bool = False) -> None:
