@@ -18,7 +18,7 @@ from semctxd.index.live import LiveIndex
 from tests.index.conftest import write
 
 NAMES = st.sampled_from(["load", "save", "Store", "parse_key", "KEYS"])
-FOLDERS = st.sampled_from(["", "p", "p/q", "r"])
+FOLDERS = st.sampled_from(["", "p", "p/q", "r", "n/m"])
 FILES = st.sampled_from(["__init__.py", "a.py", "b.py", "test_c.py", "d.pyi"])
 
 
@@ -35,6 +35,8 @@ def sources(draw: st.DrawFn) -> str:
                         f"from .b import {name} as {other}",
                         "from p import *",
                         "import p.q.a as q",
+                        "from n.m import keys",
+                        "import keys",
                         f"def {name}({other}: Store = 1) -> Store:\n    '''Load a {other} by key.'''\n"
                         f"    return {other}.save(q.{name})",
                         f"class {name}(Store):\n    x = Store()\n    def {other}(self):\n"
@@ -72,7 +74,7 @@ EDIT = st.one_of(
     WRITE,
     WRITE,
     WRITE,
-    st.tuples(st.just("remove"), st.sampled_from(["p/a.py", "p/__init__.py", "p/q", "p", "r", "a.py"])),
+    st.tuples(st.just("remove"), st.sampled_from(["p/a.py", "p/__init__.py", "p/q", "p", "r", "r/new.py", "a.py"])),
     st.tuples(st.just("move"), st.sampled_from(["p/q", "r", "p"]), st.sampled_from(["r", "p/moved", "s"])),
     st.tuples(st.just("move"), st.sampled_from(["p/a.py", "p/b.py"]), st.sampled_from(["p/b.py", "a.py"])),
     st.tuples(st.just("overflow")),
@@ -83,7 +85,8 @@ START = {
     "    return key.save()\n",
     "p/q/b.py": "class Store:\n    def save(self):\n        self.x = Store()\n        return self.x.load()\n"
     "    def load(self): pass\n",
-    "r/new.py": "from p import Store\nimport p.q.b as q\nKEYS = Store()\ndef parse_key():\n    KEYS.save(q.Store)\n",
+    "n/m/keys.py": "def load(key): pass\n",
+    "r/new.py": "from n.m.keys import load\nfrom p import Store\nimport p.q.b as q\nKEYS = Store()\ndef parse_key():\n    KEYS.save(q.Store)\n",
 }
 
 

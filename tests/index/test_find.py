@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from semctx.errors import SemctxError
 from semctxd.index.find import find
-from tests.index.conftest import Grow
+from tests.index.conftest import Grow, write
 
 FILES = {
     "pkg/__init__.py": "",
@@ -38,6 +39,20 @@ def found(grow: Grow, **params: Any) -> list[str]:
 )
 def test_a_name_path_equals_the_end_of_a_symbols_path(grow: Grow, name: str, expected: list[str]) -> None:
     assert found(grow, name=name) == expected
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["from pkg.sub.a import helper_thing", "import pkg.sub.a", "from pkg.sub import a"],
+)
+def test_a_module_is_named_as_the_repository_imports_it(grow: Grow, tmp_path: Path, statement: str) -> None:
+    live = grow({"pkg/sub/a.py": "def helper_thing(): pass\n", "main.py": f"{statement}\n"})
+    (symbol,) = find(live, {"name": "pkg.sub.a.helper_thing"})["symbols"]
+    assert symbol["module"] == "pkg.sub.a"
+    write(tmp_path, {"main.py": "from .pkg.sub import a\n"})
+    live.apply([str(tmp_path / "main.py")])
+    (symbol,) = find(live, {"name": "helper_thing"})["symbols"]
+    assert symbol["module"] == "a"
 
 
 def test_kinds_are_told_apart(grow: Grow) -> None:

@@ -188,8 +188,7 @@ class _File:
     def klass(self, node: Node, owner: str, decorators: str) -> None:
         name_node, body = self.field(node, "name"), self.field(node, "body")
         listed = node.child_by_field_name("superclasses")
-        children = [] if listed is None else listed.named_children
-        bases = [self.chain(child) for child in children if child.kind_id != _KEYWORD]
+        bases = [self.chain(child) for child in listed.named_children if child.kind_id != _KEYWORD] if listed else []
         doc, style = documentation(self.slice(body.start_byte, min(body.end_byte, body.start_byte + 5000)))
         self.add(
             name_node,
@@ -337,7 +336,7 @@ class _File:
 
 
 def _on_one_line(code: str) -> str:
-    """Code without comments and line breaks, as it would be written on one line; strings stay as they are."""
+    """Code as it would be written on one line, without comments; strings stay as they are."""
     return _JOINED.sub(lambda found: found[found.lastindex] if found.lastindex else " ", code)
 
 

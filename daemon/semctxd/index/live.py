@@ -38,7 +38,7 @@ class LiveIndex:
         self._known: dict[bytes, _Known] = {}
         self._resolvers: dict[int, Resolver] = {}  # hidden function -> resolver, of this generation
         self._generation = -1
-        self._modules = Modules(())
+        self._modules = self._by_paths = Modules(())  # with what imports say of them; by the paths alone
         self._nearness: tuple[str, dict[str, int]] = ("", {})
 
     # -- changes ----------------------------------------------------------------------------------
@@ -142,8 +142,11 @@ class LiveIndex:
 
     def _renew(self) -> None:
         if self._generation != self.store.generation:
-            if self._modules.paths != self.store.files.keys():
-                self._modules = Modules(self.store.files)
+            if self._by_paths.paths != self.store.files.keys():
+                self._by_paths = Modules(self.store.files)
+            namespaces = self._by_paths.namespaces_by(self.store.is_imported)
+            if self._modules.paths is not self._by_paths.paths or self._modules.namespaces != namespaces:
+                self._modules = Modules(self._by_paths.paths, namespaces)
             self._resolvers.clear()
             self._nearness = ("", {})
             self._generation = self.store.generation

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 
 class Modules:
     """Module names of one set of files (paths relative to the root).
 
-    A module's name starts below its source root: the nearest folder above it without an `__init__` file. So `src/`
-    and the like are left out wherever they are, and a script's module is its stem.
+    A module's name starts below its source root: the nearest folder above it that is no package. So `src/` and the
+    like are left out wherever they are, and a script's module is its stem. A package has an `__init__` file or is
+    one of `namespaces`: folders that are packages without.
     """
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    def __init__(self, paths: Iterable[str], namespaces: frozenset[str] = frozenset()) -> None:
         self.paths = frozenset(paths)
-        self._packages = {path.rpartition("/")[0] for path in self.paths if _stem(path).endswith("__init__")}
+        self.namespaces = namespaces
+        self._packages = {
+            path.rpartition("/")[0] for path in self.paths if _stem(path).endswith("__init__")
+        } | namespaces
         self._source_roots: dict[str, str] = {}
 
     def source_root(self, folder: str) -> str:
@@ -34,15 +38,49 @@ class Modules:
         stem = _stem(path)[len(top) + 1 if top else 0 :]
         return stem.removesuffix("/__init__").replace("/", ".") if stem != "__init__" else folder.rpartition("/")[2]
 
+    def namespaces_by(self, is_imported: Callable[[str], bool]) -> frozenset[str]:
+        """The folders without an `__init__` file that are packages, as absolute imports name them: `import pkg.sub.a`
+        says so of the folders `pkg` and `pkg/sub` above a file `a.py`; but not of `src` where there is `src/pkg` with
+        an `__init__` file that is imported as `pkg`, too."""
+        return frozenset(
+            folder
+            for regular, module, folders in self._longer_names
+            if is_imported(module) and not (regular and is_imported(regular))
+            for folder in folders
+        )
+
+    @cached_property
+    def _longer_names(self) -> list[tuple[str, str, list[str]]]:
+        """(regular package it is in or "", module, folders): names that files have if those folders are packages.
+        A name that begins with a regular package means that one, as in Python."""
+        tops = {self.name(f"{folder}/x.py").partition(".")[0] for folder in self._packages}
+        found = []
+        for path in self.paths:
+            folder = path.rpartition("/")[0]
+            name = self.name(path)
+            regular = name.partition(".")[0] if folder in self._packages else ""
+            folder, folders = self.source_root(folder), []
+            while folder:
+                folders.append(folder)
+                folder, _, last = folder.rpartition("/")
+                name = f"{last}.{name}"
+                if last not in tops:
+                    found.append((regular, name, folders[:]))
+        return found
+
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
+        """Files by module name; also by the name that scripts of the same folder use, who are run from there."""
         found = defaultdict(list)
+        short = Modules(self.paths) if self.namespaces else self
         for path in self.paths:
-            found[self.name(path)].append(path)
+            for name in {self.name(path), short.name(path)}:
+                found[name].append(path)
         return found
 
     def find(self, module: str, importer: str = "") -> str | None:
         """The file that `import module` means in `importer`, or None: one of the same source root first."""
+        folder = importer.rpartition("/")[0]
         tail = module
         while tail:
             suffix = module.replace(".", "/")
@@ -51,11 +89,13 @@ class Modules:
                 if tail == module or _stem(path).removesuffix("/__init__").endswith(suffix)
             ]  # fmt: skip
             if found:
-                top = self.source_root(importer.rpartition("/")[0])
+                top = self.source_root(folder)
                 return min(
                     found,
                     key=lambda path: (
                         self.source_root(path.rpartition("/")[0]) != top,
+                        self.name(path) != module,
+                        path.rpartition("/")[0] != folder,
                         path.count("/"),
                         path.endswith(".pyi"),
                         path,

@@ -92,6 +92,7 @@ class Store:
         self.by_name = Table()  # name -> symbols
         self.by_parameter = Table()  # parameter's name -> functions
         self.importers = Table()  # imported name, or module of an `import module` -> files (their first ids)
+        self.by_module = Table()  # module of an absolute import -> files (their first ids)
         self.marks: dict[
             tuple[str, str], dict[str, tuple[int, int]]
         ] = {}  # key, value -> path -> how often, first line
@@ -108,6 +109,15 @@ class Store:
     def path(self, first: int) -> str:
         """The file whose first id this is."""
         return self._paths[first]
+
+    def is_imported(self, module: str) -> bool:
+        """Whether an absolute import names a module."""
+        package, _, name = module.rpartition(".")
+        return bool(self.by_module.get(module)) or any(
+            statement.module == package and not statement.level and name in dict(statement.names)
+            for first in self.by_module.get(package)
+            for statement in self.files[self._paths[first]].imports
+        )
 
     def body(self, id: int) -> Body:
         """What a function's body says; nothing, for what is no function."""
@@ -126,6 +136,7 @@ class Store:
         self.files[record.path] = record
         self._first[record.path] = first
         self.importers.add(_imported(record), first)
+        self.by_module.add(_modules(record), first)
         self._paths[first] = record.path
         for key, value, count, line in record.marks:
             self.marks.setdefault((key, value), {})[record.path] = count, line
@@ -147,6 +158,7 @@ class Store:
         first = self._first.pop(path)
         last = first + len(record.symbols) + 1
         self.importers.remove(_imported(record), first, last)
+        self.by_module.remove(_modules(record), first, last)
         del self._paths[first]
         for key, value, _, _ in record.marks:
             del self.marks[key, value][path]
@@ -166,3 +178,7 @@ class Store:
 
 def _imported(record: FileRecord) -> set[str]:
     return {name for one in record.imports for name in ([original for original, _ in one.names] or [one.module])}
+
+
+def _modules(record: FileRecord) -> set[str]:
+    return {one.module for one in record.imports if not one.level}
