@@ -74,19 +74,19 @@ EDIT = st.one_of(
     WRITE,
     WRITE,
     WRITE,
-    st.tuples(st.just("remove"), st.sampled_from(["p/a.py", "p/__init__.py", "p/q", "p", "r", "r/new.py", "a.py"])),
+    st.tuples(st.just("remove"), st.sampled_from(["p/a.py", "p/__init__.py", "p/q", "p", "r", "a.py"])),
     st.tuples(st.just("move"), st.sampled_from(["p/q", "r", "p"]), st.sampled_from(["r", "p/moved", "s"])),
     st.tuples(st.just("move"), st.sampled_from(["p/a.py", "p/b.py"]), st.sampled_from(["p/b.py", "a.py"])),
     st.tuples(st.just("overflow")),
 )
 START = {
     "p/__init__.py": "from p.a import *\n",
-    "p/a.py": "from p.q.b import Store\ndef load(key: Store) -> Store:\n    '''Load a store by key.'''\n"
+    "p/a.py": "import n.m.keys\nfrom p.q.b import Store\ndef load(key: Store) -> Store:\n    '''Load a store by key.'''\n"
     "    return key.save()\n",
     "p/q/b.py": "class Store:\n    def save(self):\n        self.x = Store()\n        return self.x.load()\n"
     "    def load(self): pass\n",
     "n/m/keys.py": "def load(key): pass\n",
-    "r/new.py": "from n.m.keys import load\nfrom p import Store\nimport p.q.b as q\nKEYS = Store()\ndef parse_key():\n    KEYS.save(q.Store)\n",
+    "r/new.py": "from p import Store\nimport p.q.b as q\nKEYS = Store()\ndef parse_key():\n    KEYS.save(q.Store)\n",
 }
 
 
