@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from semctx.errors import SemctxError
@@ -81,8 +81,8 @@ EDIT = st.one_of(
 )
 START = {
     "p/__init__.py": "from p.a import *\n",
-    "p/a.py": "import n.m.keys\nfrom p.q.b import Store\ndef load(key: Store) -> Store:\n    '''Load a store by key.'''\n"
-    "    return key.save()\n",
+    "p/a.py": "import n.m.keys\nfrom p.q.b import Store\n"
+    "def load(key: Store) -> Store:\n    '''Load a store by key.'''\n    return key.save()\n",
     "p/q/b.py": "class Store:\n    def save(self):\n        self.x = Store()\n        return self.x.load()\n"
     "    def load(self): pass\n",
     "n/m/keys.py": "def load(key): pass\n",
@@ -119,6 +119,9 @@ def edit(root: Path, live: LiveIndex, what: str, *names: str) -> None:
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.lists(EDIT, min_size=1, max_size=8))
+@example(
+    [("write", "p", "a.py", "import keys\n"), ("write", "r", "a.py", ""), ("write", "r", "a.py", "import n.m.keys\n")]
+)
 def test_after_any_edits_the_answers_are_those_of_a_new_index(edits: list[tuple[str, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
