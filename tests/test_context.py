@@ -92,8 +92,12 @@ def test_the_same_question_gives_the_same_bytes_on_another_daemon(repo: Path) ->
 
 @pytest.mark.parametrize(
     "config",
-    ["[context]\nenrich_s = 0\n", "[context]\nenrich_s = 0.05\n" + "HANGS", '[languages.python]\nserver = "tie"\n'],
-    ids=["turned off", "past the budget", "no such server"],
+    [
+        "[context]\nenrich_s = 0\n",
+        "[context]\nenrich_s = 0.05\n" + "HANGS",
+        '[servers.ty]\ncommand = ["/nowhere/ty"]\n',
+    ],
+    ids=["turned off", "past the budget", "no such program"],
 )
 def test_without_the_server_s_part(repo: Path, tmp_path: Path, config: str) -> None:
     with daemon_at(config=config.replace("HANGS", configured(command("rude", "hangs", tmp_path / "record")))) as daemon:
