@@ -59,7 +59,7 @@ def test_the_oracle_knows_a_wrong_answer(tmp_path: Path) -> None:
     root = tmp_path.resolve() / "tree"
     put(str(root), small())
     tree = plant(str(root), 1)
-    question = Writer(tree, 0, chance=None).questions[0]  # type: ignore[arg-type]
+    question = Writer(tree, 0, chance=None).questions[0]
     tree.write("storm/own_0.py", b"def one(): ...\n")
     tree.write("storm/own_0.py", b"def two(): ...\n")
     symbol = {

@@ -30,12 +30,17 @@ def test_each_says_what_the_protocol_says_of_it_and_documents_itself(kind: type[
 
 
 def test_message_hint_and_names_can_be_more_exact() -> None:
-    error = errors.SymbolNotFound("no fliter", hint="look", nearest=["filter"], correlation_id="c1")
+    error = errors.SymbolNotFound("no fliter", hint="look", nearest=["filter"])
     assert error.to_json() == {
         "code": ERRORS["SymbolNotFound"].code,
         "message": "no fliter",
-        "data": {"type": "SymbolNotFound", "hint": "look", "nearest": ["filter"], "correlation_id": "c1"},
+        "data": {"type": "SymbolNotFound", "hint": "look", "nearest": ["filter"]},
     }
+
+
+def test_each_fault_has_a_number_of_its_own() -> None:
+    numbers = {errors.InternalError().to_json()["data"]["correlation_id"] for _ in range(3)}
+    assert len(numbers) == 3
 
 
 def test_who_already_runs_is_named_where_known() -> None:

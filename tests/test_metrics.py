@@ -56,7 +56,7 @@ def test_percentiles_are_close_to_the_true_ones(seconds: list[float]) -> None:
     found, ordered = operation(metrics), sorted(seconds)
     for percent, key in ((50, "p50_ms"), (99, "p99_ms")):
         true_ms = ordered[-(-percent * len(ordered) // 100) - 1] * 1e3
-        assert found[key] == pytest.approx(true_ms, rel=0.06, abs=2e-7)  # type: ignore[literal-required]
+        assert found[key] == pytest.approx(true_ms, rel=0.06, abs=2e-7)
         assert found[key] <= found["max_ms"]  # type: ignore[literal-required]
     assert found["avg_ms"] == pytest.approx(statistics.fmean(seconds) * 1e3)
 

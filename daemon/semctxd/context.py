@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +54,7 @@ def produce(workspace: Workspace, params: bytes, env: Environment) -> Produce:
                 except SemctxError as error:
                     reply(None, error)
                 except Exception:
-                    fault = InternalError(correlation_id=uuid.uuid4().hex)
+                    fault = InternalError()
                     logs.get("context").exception("internal_error", correlation_id=fault.correlation_id)
                     reply(None, fault)
 

@@ -6,6 +6,8 @@ code and its usual message and hint. The second part stays inside: it keeps a da
 
 from __future__ import annotations
 
+import uuid
+
 from semctx.errors import SemctxError
 
 
@@ -21,9 +23,8 @@ class RequestFailed(SemctxError):
         *,
         hint: str = "",
         nearest: list[str] | None = None,
-        correlation_id: str | None = None,
     ) -> None:
-        super().__init__(type(self).__name__, message, hint=hint, nearest=nearest, correlation_id=correlation_id)
+        super().__init__(type(self).__name__, message, hint=hint, nearest=nearest)
 
 
 class ParseError(RequestFailed):
@@ -44,6 +45,10 @@ class InvalidParams(RequestFailed):
 
 class InternalError(RequestFailed):
     """Raised in place of any unforeseen exception; a person is to find the correlation id in the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.correlation_id = uuid.uuid4().hex
 
 
 class ShuttingDown(RequestFailed):

@@ -64,7 +64,7 @@ def test_the_parts_of_a_result() -> None:
     assert (context.keywords, context.source, context.enriched) == (("check",), "index", True)
     assert (context.degraded, context.cached, context.elapsed_ms) == (("watching a network file system",), False, 1.5)
     with pytest.raises(AttributeError):
-        context.source = "server"  # type: ignore[misc]
+        context.source = "server"
 
 
 def test_a_prompt() -> None:

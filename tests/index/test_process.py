@@ -41,7 +41,7 @@ class Indexer:
     def reply(self) -> dict[str, Any]:
         assert self.child.stdout
         while not self.replies:
-            data = self.child.stdout.read1()  # type: ignore[attr-defined]
+            data = self.child.stdout.read1()
             assert data, "the indexer ended"
             self.replies += self.decoder.feed(data)
         found = msgspec.json.decode(self.replies.pop(0))

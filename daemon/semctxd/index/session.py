@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -63,7 +62,7 @@ class IndexerSession(Child):
         refusal = super().refused(error)
         if refusal.type != "InternalError":
             return refusal
-        fault = InternalError(correlation_id=uuid.uuid4().hex)
+        fault = InternalError()
         _log.error("internal_error", correlation_id=fault.correlation_id, traceback=refusal.message)
         return fault
 

@@ -6,7 +6,6 @@ is given our own decoder, validator and serializer, and methods that raise nothi
 
 from __future__ import annotations
 
-import uuid
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
@@ -63,7 +62,7 @@ def method(
         except SemctxError as known:
             error = known
         except Exception:
-            error = InternalError(correlation_id=uuid.uuid4().hex)
+            error = InternalError()
             logs.get("rpc").exception("internal_error", method=name, correlation_id=error.correlation_id)
         finally:
             context.finished(name, perf_counter() - started, error.type if error else None, served.cached)
