@@ -14,8 +14,8 @@ import pytest
 from semctx.errors import SemctxError
 from semctxd import context
 from semctxd.config import Config
+from semctxd.lsp.interpreter import Environment
 from semctxd.service import Service
-from semctxd.workspace import Environment
 from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
 from tests.zoo import command, configured
 

@@ -17,9 +17,10 @@ from semctx.errors import SemctxError
 from semctxd import health
 from semctxd.config import Config, Daemon, Server
 from semctxd.errors import NotYetFresh, RootNotFound
+from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import respell
 from semctxd.service import Service
-from semctxd.workspace import Environment, Work, Workspace
+from semctxd.workspace import Work, Workspace
 from tests.conftest import PATIENCE_S, daemon_at
 from tests.zoo import command
 
@@ -50,7 +51,7 @@ async def until(condition: Any) -> None:
 
 def symbols(workspace: Workspace, file: str) -> Work:
     params = {"textDocument": {"uri": f"file://{workspace.root}/{file}"}}
-    session = workspace.session("python", "", Environment(path=os.environ["PATH"]))
+    session = workspace.servers.session("python", "", Environment(path=os.environ["PATH"]))
     return workspace.lsp_work(session, SYMBOLS, respell(params, workspace.root, workspace.root))
 
 

@@ -19,10 +19,11 @@ from semctx.errors import SemctxError
 from semctxd import logs
 from semctxd.child import Reply
 from semctxd.errors import InternalError
+from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import respell
 from semctxd.lsp.session import LspSession
 from semctxd.lsp.sync import to_uri
-from semctxd.workspace import Answer, Environment, Produce, Workspace
+from semctxd.workspace import Answer, Produce, Workspace
 
 _LANGUAGE = "python"
 
@@ -128,6 +129,6 @@ def _describe(symbol: dict[str, Any], answer: Answer) -> None:
 
 def _session(workspace: Workspace, env: Environment) -> LspSession | None:
     try:
-        return workspace.session(_LANGUAGE, "", env)
+        return workspace.servers.session(_LANGUAGE, "", env)
     except SemctxError:
         return None

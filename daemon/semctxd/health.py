@@ -27,7 +27,9 @@ def report(service: Service) -> dict[str, Any]:
         f"{state['root']}: {_WHAT_TO_DO.get(reason, reason)}" for state in workspaces for reason in state["degraded"]
     ]
     for workspace in service.workspaces.values():
-        reasons += [f"{workspace.root}: {language}: {why}" for language, why in sorted(workspace.unserved.items())]
+        reasons += [
+            f"{workspace.root}: {language}: {why}" for language, why in sorted(workspace.servers.unserved.items())
+        ]
         reasons += [
             f"{workspace.root}: {session.name} ended, and is started again when it is needed: {session.why}"
             for session in workspace.sessions

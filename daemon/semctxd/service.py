@@ -16,11 +16,12 @@ from semctxd import logs
 from semctxd.cache import Cache
 from semctxd.config import Config
 from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
+from semctxd.lsp.interpreter import Environment
 from semctxd.metrics import Metrics
 from semctxd.watch.eager import EagerGate, follow
 from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate
-from semctxd.workspace import Environment, Workspace
+from semctxd.workspace import Workspace
 
 _log = logs.get("service")
 
@@ -165,7 +166,7 @@ class Service:
         """Take no new work, let what runs finish within its time, tell the rest to retry, end every child."""
         self.draining = True
         for workspace in self.workspaces.values():
-            workspace.reroute()
+            workspace.servers.reroute()
         with anyio.move_on_after(self.config.daemon.drain_s):
             await self._rested()
         for client in self.clients:

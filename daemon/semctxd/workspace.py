@@ -27,11 +27,11 @@ from semctx.errors import SemctxError
 from semctxd.cache import Cache, Shelf
 from semctxd.child import Child, Reply, Spawn
 from semctxd.config import Config
-from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound, ServerUnavailable
+from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.index.session import IndexerSession
-from semctxd.lsp.interpreter import environment_file, is_settled, resolve
-from semctxd.lsp.registry import choose, command_line, registry
+from semctxd.lsp.interpreter import environment_file
 from semctxd.lsp.requests import READ_ONLY, Spelt
+from semctxd.lsp.servers import Servers
 from semctxd.lsp.session import AskAgain, LspSession
 from semctxd.model import Change, Key, What
 from semctxd.tree import sayable
@@ -45,23 +45,6 @@ Publish = Callable[[str, dict[str, Any]], None]
 _MAX_TRIES = 6
 _SEEN_S = 30.0  # how long a change is remembered at least: much longer than the witness is late
 _OF_THE_TREE = ("SymbolNotFound", "ServerError")  # errors that another state of the tree may not give
-
-
-class Environment(NamedTuple):
-    """What of a client's environment decides which Python its workspace runs on."""
-
-    virtual_env: str = ""
-    conda_prefix: str = ""
-    path: str = ""
-
-    @classmethod
-    def of(cls, env: dict[str, str]) -> Environment:
-        """From environment variables."""
-        return cls(env.get("VIRTUAL_ENV", ""), env.get("CONDA_PREFIX", ""), env.get("PATH", ""))
-
-    def variables(self) -> dict[str, str]:
-        """As environment variables."""
-        return {"VIRTUAL_ENV": self.virtual_env, "CONDA_PREFIX": self.conda_prefix, "PATH": self.path or os.defpath}
 
 
 class Work(NamedTuple):
@@ -103,7 +86,6 @@ class Workspace:
     def __init__(self, root: str, *, gate: Gate, cache: Cache, config: Config, spawn: Spawn, publish: Publish) -> None:
         self.root = root
         self.epoch = 0
-        self.generation = 0  # raised when who answers a question may be another
         self.closed = False
         self.shelf = Shelf()
         self.witness = {"reports": 0, "missed": 0}
@@ -116,15 +98,15 @@ class Workspace:
         self._publish = publish
         self._loop = asyncio.get_running_loop()
         self._flights: dict[Key, Flight] = {}  # the newest of each key
-        self._sessions: dict[str, LspSession] = {}
-        self.unserved: dict[str, str] = {}  # language -> why its configured server cannot be had
-        self._chosen: dict[tuple[str, str, Environment], LspSession] = {}
         self._seen: tuple[set[str], set[str]] = (set(), set())  # paths changed lately, and before: for the witness
         self._seen_since = 0.0
         self.trees = gate.open(root, self.apply)
         self.standing = frozenset() if gate.proves else frozenset({"unproven"})  # of `degraded`, what never passes
         self.indexer = IndexerSession(
             root=root, env=os.environ, deadline_s=config.daemon.deadline_s, spawn=spawn, changed=self._changed
+        )
+        self.servers = Servers(
+            root, config=config, spawn=spawn, changed=self._changed, watch=self._watch, apply=self.apply
         )
 
     async def open(self) -> None:
@@ -136,7 +118,7 @@ class Workspace:
     async def close(self) -> None:
         """End the sessions and the watch."""
         self.closed = True
-        self.reroute()
+        self.servers.reroute()
         await asyncio.gather(*(session.stop() for session in self.sessions))
         self._gate.close(self.trees)
 
@@ -152,19 +134,9 @@ class Workspace:
         return {sayable(os.fsdecode(folder)) for folder in self.trees.folders if folder.startswith(inside)}
 
     @property
-    def servers(self) -> list[LspSession]:
-        """Every language server's session."""
-        return list(self._sessions.values())
-
-    @property
     def sessions(self) -> list[Child]:
         """The indexer and every language server."""
-        return [self.indexer, *self._sessions.values()]
-
-    def reroute(self) -> None:
-        """Who answers a question may be another from now on."""
-        self.generation += 1
-        self._chosen.clear()
+        return [self.indexer, *self.servers]
 
     @property
     def degraded(self) -> frozenset[str]:
@@ -197,7 +169,7 @@ class Workspace:
             if any(change.path == environment_file(server.interpreter) for change in changes):
                 server.renew()  # servers read an environment's version at their start, and never again
         if any(change.is_folder or change.path.endswith(("/pyvenv.cfg", "/.python-version")) for change in changes):
-            self.reroute()  # the workspace may have another interpreter now
+            self.servers.reroute()  # the workspace may have another interpreter now
         self._remember(changes)
         self._publish("changes", {"root": self.root, "epoch": self.epoch, "count": len(changes)})
 
@@ -219,54 +191,6 @@ class Workspace:
         self._seen[0].update(change.path for change in changes)
 
     # -- sessions
-
-    def session(self, language: str, server: str, env: Environment) -> LspSession:
-        """The session for a client of that environment; started by the first question.
-
-        Raises UnknownServer, or ServerUnavailable where the program is not installed. For a language's configured
-        server, `unserved` holds the reason until it can be had.
-        """
-        try:
-            chosen = self._session(language, server, env)
-        except SemctxError as error:
-            if not server:
-                self.unserved[language] = error.message
-            raise
-        self.unserved.pop(language, None)
-        return chosen
-
-    def _session(self, language: str, server: str, env: Environment) -> LspSession:
-        chosen = self._chosen.get((language, server, env))
-        if chosen is None:
-            config = self.config
-            default = config.languages[language].server if language in config.languages else ""
-            name, entry = choose(language, server or default)
-            if config.python.interpreter and not os.access(config.python.interpreter, os.X_OK):
-                raise ServerUnavailable(f"[python] interpreter: {config.python.interpreter} cannot be executed")
-            interpreter = resolve(self.root, config.python.interpreter, env.variables())
-            identity = f"{self.root}\0{name}\0{interpreter}"
-            chosen = self._sessions.get(identity)
-            if chosen is None:
-                override = config.servers.get(name)
-                chosen = self._sessions[identity] = LspSession(
-                    name,
-                    command_line(name, entry, list(override.command) if override else None),
-                    entry,
-                    identity=identity,
-                    root=self.root,
-                    language_id=registry().languages[language].language_id,
-                    interpreter=interpreter,
-                    deadline_s=config.daemon.deadline_s,
-                    spawn=self.spawn,
-                    changed=self._changed,
-                    watch=self._watch,
-                    apply=self.apply,
-                )
-            if is_settled(self.root, interpreter):
-                self._chosen[language, server, env] = chosen
-            else:
-                self.generation += 1
-        return chosen
 
     def _watch(self, folder: str, below: bool, done: Callable[[], None]) -> None:
         self._gate.watch(self.trees, folder, below=below, done=done)

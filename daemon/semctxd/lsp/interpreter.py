@@ -10,8 +10,26 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 _PROGRAMS = ("bin/python", "bin/python3")
+
+
+class Environment(NamedTuple):
+    """What of a client's environment decides which Python its workspace runs on."""
+
+    virtual_env: str = ""
+    conda_prefix: str = ""
+    path: str = ""
+
+    @classmethod
+    def of(cls, env: dict[str, str]) -> Environment:
+        """From environment variables."""
+        return cls(env.get("VIRTUAL_ENV", ""), env.get("CONDA_PREFIX", ""), env.get("PATH", ""))
+
+    def variables(self) -> dict[str, str]:
+        """As environment variables."""
+        return {"VIRTUAL_ENV": self.virtual_env, "CONDA_PREFIX": self.conda_prefix, "PATH": self.path or os.defpath}
 
 
 def resolve(root: str, configured: str, env: Mapping[str, str]) -> str:

@@ -13,11 +13,11 @@ from semctx import __version__
 from semctx.errors import PROTOCOL
 from semctxd import health
 from semctxd.errors import UnknownView, VersionMismatch
+from semctxd.lsp.interpreter import Environment
 from semctxd.model import Change, What
 from semctxd.rpc.dispatch import Method, Served, method
 from semctxd.rpc.queries import answer
 from semctxd.rpc.question import QUERIES, checked, question, relative
-from semctxd.workspace import Environment
 
 if TYPE_CHECKING:
     from semctxd.rpc.server import Connection

@@ -13,11 +13,12 @@ import msgspec
 
 from semctxd import context
 from semctxd.child import Reply
+from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import put_back, respell
 from semctxd.model import Key
 from semctxd.rpc.dispatch import Served
 from semctxd.rpc.question import QUERIES, Question
-from semctxd.workspace import Environment, Work, Workspace
+from semctxd.workspace import Work, Workspace
 
 _MAX_ENVIRONMENTS = 64
 
@@ -25,7 +26,7 @@ _MAX_ENVIRONMENTS = 64
 def key_of(workspace: Workspace, asked: Question, env: Environment) -> Key:
     """The key of a question of a client of that environment. Raises UnknownServer or ServerUnavailable."""
     if asked.lsp:
-        session = workspace.session(asked.lsp.language, asked.lsp.server, env)
+        session = workspace.servers.session(asked.lsp.language, asked.lsp.server, env)
         return Key(session.identity, asked.method, asked.params)
     if asked.method == "context/query":
         return Key(context.identity(workspace, env), asked.method, asked.params)
@@ -39,7 +40,9 @@ class Route:
 
     def __init__(self, workspace: Workspace, asked: Question, env: Environment) -> None:
         self.workspace = workspace
-        self.generation = workspace.generation  # before the key is made, which may tell that it is not to be relied on
+        self.generation = (
+            workspace.servers.generation
+        )  # before the key is made, which may tell that it is not to be relied on
         self.key = key_of(workspace, asked, env)
         self.lsp = asked.lsp is not None
         self.strict = asked.strict
@@ -92,7 +95,7 @@ async def answer(workspace: Workspace, asked: Question, env: Environment) -> Ser
 def _work(workspace: Workspace, asked: Question, env: Environment) -> Work:
     key = key_of(workspace, asked, env)
     if asked.lsp:
-        session = workspace.session(asked.lsp.language, asked.lsp.server, env)
+        session = workspace.servers.session(asked.lsp.language, asked.lsp.server, env)
         return workspace.lsp_work(session, asked.method, asked.lsp.spelt)
     if asked.method == "context/query":
         return Work(key, context.produce(workspace, asked.params, env), workspace.indexer)

@@ -21,13 +21,13 @@ from semctx.errors import SemctxError
 from semctx.framing import Decoder, FrameError, frame
 from semctxd import logs
 from semctxd.errors import Cancelled, InvalidRequest, ParseError, ShuttingDown, TooManyRequests
+from semctxd.lsp.interpreter import Environment
 from semctxd.rpc.dispatch import dispatch, error_reply
 from semctxd.rpc.listen import peer_uid
 from semctxd.rpc.methods import TABLE
 from semctxd.rpc.queries import Route, Routes, around
 from semctxd.rpc.question import UNREADABLE, question
 from semctxd.service import Service
-from semctxd.workspace import Environment
 
 _MAX_ROUTES = 4096  # of one method and environment
 _MAX_ROUTE_BYTES = 4096
@@ -143,7 +143,7 @@ class Connection(asyncio.Protocol):
         params = bytes(request.params)
         try:
             route = routes.get(params)
-            if route is None or route.generation != route.workspace.generation:
+            if route is None or route.generation != route.workspace.servers.generation:
                 route = self._route(routes, request.method, params)
                 if route is None:
                     return False

@@ -1,0 +1,94 @@
+"""The language servers of one workspace: which session answers for a language, a server and an environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from semctx.errors import SemctxError
+from semctxd.child import Child, Spawn
+from semctxd.config import Config
+from semctxd.errors import ServerUnavailable
+from semctxd.lsp.interpreter import Environment, is_settled, resolve
+from semctxd.lsp.registry import choose, command_line, registry
+from semctxd.lsp.session import LspSession, Watch
+from semctxd.model import Change
+
+
+class Servers:
+    """Sessions by identity: workspace, server and interpreter. Iterating gives each once. Lives on the loop."""
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        config: Config,
+        spawn: Spawn,
+        changed: Callable[[Child], None],
+        watch: Watch,
+        apply: Callable[[list[Change]], None],
+    ) -> None:
+        self.generation = 0  # raised when who answers a question may be another
+        self.unserved: dict[str, str] = {}  # language -> why its configured server cannot be had
+        self._root = root
+        self._config = config
+        self._spawn = spawn
+        self._changed = changed
+        self._watch = watch
+        self._apply = apply
+        self._sessions: dict[str, LspSession] = {}
+        self._chosen: dict[tuple[str, str, Environment], LspSession] = {}
+
+    def __iter__(self) -> Iterator[LspSession]:
+        return iter(tuple(self._sessions.values()))
+
+    def reroute(self) -> None:
+        """Who answers a question may be another from now on."""
+        self.generation += 1
+        self._chosen.clear()
+
+    def session(self, language: str, server: str, env: Environment) -> LspSession:
+        """The session for a client of that environment; started by the first question.
+
+        Raises UnknownServer, or ServerUnavailable where the program is not installed. For a language's configured
+        server, `unserved` holds the reason until it can be had.
+        """
+        try:
+            chosen = self._chosen.get((language, server, env)) or self._choose(language, server, env)
+        except SemctxError as error:
+            if not server:
+                self.unserved[language] = error.message
+            raise
+        self.unserved.pop(language, None)
+        return chosen
+
+    def _choose(self, language: str, server: str, env: Environment) -> LspSession:
+        config = self._config
+        default = config.languages[language].server if language in config.languages else ""
+        name, entry = choose(language, server or default)
+        if config.python.interpreter and not os.access(config.python.interpreter, os.X_OK):
+            raise ServerUnavailable(f"[python] interpreter: {config.python.interpreter} cannot be executed")
+        interpreter = resolve(self._root, config.python.interpreter, env.variables())
+        identity = f"{self._root}\0{name}\0{interpreter}"
+        chosen = self._sessions.get(identity)
+        if chosen is None:
+            override = config.servers.get(name)
+            chosen = self._sessions[identity] = LspSession(
+                name,
+                command_line(name, entry, list(override.command) if override else None),
+                entry,
+                identity=identity,
+                root=self._root,
+                language_id=registry().languages[language].language_id,
+                interpreter=interpreter,
+                deadline_s=config.daemon.deadline_s,
+                spawn=self._spawn,
+                changed=self._changed,
+                watch=self._watch,
+                apply=self._apply,
+            )
+        if is_settled(self._root, interpreter):
+            self._chosen[language, server, env] = chosen
+        else:
+            self.generation += 1
+        return chosen
