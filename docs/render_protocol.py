@@ -46,9 +46,15 @@ class Shape(NamedTuple):
 
 def shapes() -> dict[str, Shape]:
     """Name -> shape of every TypedDict of the protocol."""
-    source = inspect.getsource(protocol)
-    notes = _comments(source)
     said: dict[tuple[str, str], str] = {}  # what is said of a field once holds for its namesakes in the like objects
+    found: dict[str, Shape] = {}
+    for module in (protocol.base, *protocol.NOUNS):
+        found.update(_shapes_in(inspect.getsource(module), said))
+    return found
+
+
+def _shapes_in(source: str, said: dict[tuple[str, str], str]) -> dict[str, Shape]:
+    notes = _comments(source)
     found = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "TypedDict" for base in node.bases):
@@ -152,7 +158,7 @@ def render() -> str:
 
 
 _DOCUMENT = """\
-<!-- Rendered by docs/render_protocol.py from client/semctx/protocol.py: change that, not this. -->
+<!-- Rendered by docs/render_protocol.py from client/semctx/protocol/: change that, not this. -->
 
 # Protocol {protocol}
 
