@@ -424,7 +424,7 @@ def test_the_kernel_s_limit_of_watches_is_said_and_nothing_kept(repo: Path) -> N
 def test_sweeping_sees_what_causes_no_event(repo: Path, tmp_path: Path) -> None:
     value(repo / "one.py", "int")
     use(repo, "one")
-    with daemon_at(config='[watch]\nsweep = "always"\n') as daemon:
+    with daemon_at(config='[watch]\nsweep = "always"\n[daemon]\ngate_deadline_s = 10\n') as daemon:
         client = daemon.client()
         assert kind(client, repo) == "int"
         os.link(repo / "one.py", tmp_path / "outside.py")  # a name that nobody watches
@@ -478,7 +478,7 @@ def test_a_memory_map_is_seen_when_its_writer_is_done(client: Wire, repo: Path) 
 def test_a_memory_map_is_seen_at_once_where_trees_are_swept(repo: Path) -> None:
     value(repo / "one.py", "int")
     use(repo, "one")
-    with daemon_at(config='[watch]\nsweep = "always"\n') as daemon:
+    with daemon_at(config='[watch]\nsweep = "always"\n[daemon]\ngate_deadline_s = 10\n') as daemon:
         client = daemon.client()
         assert kind(client, repo) == "int"
         with (repo / "one.py").open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:

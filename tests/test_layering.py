@@ -19,7 +19,7 @@ LAYERS = (
     {"service"},
     {"workspace"},
     {"documents", "lsp", "cache", "index", "watch"},
-    {"ranking", "child"},
+    {"ranking", "child", "settings"},
     {"tree", "config", "detach", "notify"},
     {"model", "errors"},
     {"metrics", "logs", "events"},

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         MetricsResult,
         Stopping,
         Subscribed,
+        TrustList,
+        TrustState,
     )
 
     R = TypeVar("R")
@@ -155,6 +157,26 @@ def subscribe(root: str, topics: Sequence[Literal["changes", "sessions"]]) -> Ca
     A connection that was lost and made again has no subscription.
     """
     return "events/subscribe", {"topics": list(topics)}, _as_is
+
+
+def trust(root: str) -> Call[TrustState]:
+    """Which programs this workspace's own file names, and whether they may be run (`trust/show`)."""
+    return "trust/show", {"root": root}, _as_is
+
+
+def trust_grant(root: str, sha256: str) -> Call[TrustState]:
+    """Trust the file that `trust` showed, with that hash, until it changes (`trust/grant`)."""
+    return "trust/grant", {"root": root, "sha256": sha256}, _as_is
+
+
+def trust_revoke(root: str) -> Call[TrustState]:
+    """Trust this workspace's own file no more (`trust/revoke`)."""
+    return "trust/revoke", {"root": root}, _as_is
+
+
+def trust_list(root: str) -> Call[TrustList]:
+    """Every workspace that was trusted (`trust/list`)."""
+    return "trust/list", {}, _as_is
 
 
 def stop(root: str) -> Call[Stopping]:

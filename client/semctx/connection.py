@@ -137,6 +137,10 @@ class Connection:
     cache_invalidate = _method(calls.cache_invalidate)
     cache_clear = _method(calls.cache_clear)
     subscribe = _method(calls.subscribe)
+    trust = _method(calls.trust)
+    trust_grant = _method(calls.trust_grant)
+    trust_revoke = _method(calls.trust_revoke)
+    trust_list = _method(calls.trust_list)
     stop = _method(calls.stop)
 
     def wait_closed(self, timeout: float) -> bool:

@@ -68,6 +68,11 @@ ERRORS: dict[str, ErrorKind] = {
     "UnknownView": ErrorKind(
         -32016, "No connection has that view token.", "Say hello without `view`, or with a living one."
     ),
+    "StateUnwritable": ErrorKind(
+        -32017,
+        "What is to be remembered cannot be written to the user's state folder.",
+        "See the message; the folder is $XDG_STATE_HOME/semctx, or ~/.local/state/semctx.",
+    ),
     "ServerUnavailable": ErrorKind(
         -32020,
         "The language server's program is not installed, or it failed too often.",

@@ -36,5 +36,10 @@ def config_path(env: Mapping[str, str] = os.environ) -> str:
     return os.path.join(_xdg(env, "XDG_CONFIG_HOME", ".config"), "semctx", "config.toml")
 
 
+def trust_path(env: Mapping[str, str] = os.environ) -> str:
+    """Which workspaces may name programs to run."""
+    return os.path.join(_xdg(env, "XDG_STATE_HOME", ".local/state"), "semctx", "trusted.json")
+
+
 def _xdg(env: Mapping[str, str], name: str, fallback: str) -> str:
     return env.get(name) or os.path.join(env.get("HOME") or os.path.expanduser("~"), fallback)

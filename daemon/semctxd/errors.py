@@ -103,6 +103,10 @@ class UnknownView(RequestFailed):
     """Raised by hello for a view that no living connection has; the client is to say hello without it."""
 
 
+class StateUnwritable(RequestFailed):
+    """Raised where the user's state folder cannot be written to; a person is to read the message."""
+
+
 class ServerUnavailable(RequestFailed):
     """Raised when a server cannot be started, or failed too often; a person is to read the message."""
 

@@ -27,6 +27,8 @@ def report(service: Service) -> dict[str, Any]:
         f"{state['root']}: {_WHAT_TO_DO.get(reason, reason)}" for state in workspaces for reason in state["degraded"]
     ]
     for workspace in service.workspaces.values():
+        if workspace.settings.problem:
+            reasons.append(f"{workspace.root}: {workspace.settings.problem}")
         reasons += [
             f"{workspace.root}: {language}: {why}" for language, why in sorted(workspace.servers.unserved.items())
         ]

@@ -12,12 +12,15 @@ from typing import Any, Protocol
 import anyio
 import msgspec
 
+from semctx.paths import trust_path
 from semctxd import logs
 from semctxd.cache import Cache
 from semctxd.config import Config
 from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
 from semctxd.lsp.interpreter import Environment
+from semctxd.lsp.registry import check
 from semctxd.metrics import Metrics
+from semctxd.settings import Pins, Settings
 from semctxd.watch.eager import EagerGate, follow
 from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate
@@ -51,6 +54,7 @@ class Service:
         self.uid = os.getuid()
         self.env = Environment.of(dict(os.environ))
         self.metrics = Metrics()
+        self.pins = Pins(trust_path())
         self.cache = Cache(
             ttl_s=config.cache.ttl_s, max_entries=config.cache.max_entries, max_bytes=config.cache.max_bytes
         )
@@ -117,7 +121,12 @@ class Service:
             raise ShuttingDown
         opened = self._opening[canonical] = anyio.Event()
         workspace = Workspace(
-            canonical, gate=self.gate, cache=self.cache, config=self.config, spawn=self.spawn, publish=self.publish
+            canonical,
+            gate=self.gate,
+            cache=self.cache,
+            settings=self.settings(canonical),
+            spawn=self.spawn,
+            publish=self.publish,
         )
         try:
             if indexed:  # it reads the tree while the tree is being watched, and is told to look again after that
@@ -131,6 +140,12 @@ class Service:
             del self._opening[canonical]
             opened.set()
         return workspace
+
+    def settings(self, root: str) -> Settings:
+        """What holds in the workspace of a canonical root, open or not."""
+        if workspace := self.workspaces.get(root):
+            return workspace.settings
+        return Settings(root, self.config, self.pins, check)
 
     def chosen(self, root: str | None) -> list[Workspace]:
         """The open workspace of a root, or all."""

@@ -23,6 +23,7 @@ _COUNTED_SUFFIXES = (*SOURCE_SUFFIXES, b".ipynb", b".pth")
 IGNORE_FILES = frozenset({b".gitignore", b".ignore"})
 CONFIGURATION = IGNORE_FILES | {
     b"pyproject.toml", b"ty.toml", b"setup.cfg", b"pyvenv.cfg", b"py.typed", b".python-version",
+    b".semctx.toml",
 }  # fmt: skip
 CONFIGURATION_ABOVE = frozenset({b"pyproject.toml", b"ty.toml"}) | IGNORE_FILES
 """What counts in the folders above a root: servers look for their configuration there, too."""

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from semctx.errors import SemctxError
 from semctxd.cache import Cache, Shelf
 from semctxd.child import Child, Reply, Spawn
-from semctxd.config import Config
+from semctxd.config import LOCAL_FILES, Config
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.index.session import IndexerSession
 from semctxd.lsp.interpreter import environment_file
@@ -34,6 +34,7 @@ from semctxd.lsp.requests import READ_ONLY, Spelt
 from semctxd.lsp.servers import Servers
 from semctxd.lsp.session import AskAgain, LspSession
 from semctxd.model import Change, Key, What
+from semctxd.settings import Settings
 from semctxd.tree import sayable
 from semctxd.watch.trees import Gate
 
@@ -83,14 +84,17 @@ class Flight:
 class Workspace:
     """One canonical root directory. Lives on the loop."""
 
-    def __init__(self, root: str, *, gate: Gate, cache: Cache, config: Config, spawn: Spawn, publish: Publish) -> None:
+    def __init__(
+        self, root: str, *, gate: Gate, cache: Cache, settings: Settings, spawn: Spawn, publish: Publish
+    ) -> None:
         self.root = root
         self.epoch = 0
         self.closed = False
+        self._own_files = frozenset(f"{root}/{name}" for name in LOCAL_FILES)
         self.shelf = Shelf()
         self.witness = {"reports": 0, "missed": 0}
         self.counts = {"joined": 0, "stored": 0, "not_stored": 0, "asked_again": 0, "changes": 0, "not_yet_fresh": 0}
-        self.config = config
+        self.settings = settings
         self.spawn = spawn
         self.used_at = time.perf_counter()
         self._gate = gate
@@ -103,10 +107,10 @@ class Workspace:
         self.trees = gate.open(root, self.apply)
         self.standing = frozenset() if gate.proves else frozenset({"unproven"})  # of `degraded`, what never passes
         self.indexer = IndexerSession(
-            root=root, env=os.environ, deadline_s=config.daemon.deadline_s, spawn=spawn, changed=self._changed
+            root=root, env=os.environ, deadline_s=settings.config.daemon.deadline_s, spawn=spawn, changed=self._changed
         )
         self.servers = Servers(
-            root, config=config, spawn=spawn, changed=self._changed, watch=self._watch, apply=self.apply
+            root, settings=settings, spawn=spawn, changed=self._changed, watch=self._watch, apply=self.apply
         )
 
     async def open(self) -> None:
@@ -137,6 +141,11 @@ class Workspace:
     def sessions(self) -> list[Child]:
         """The indexer and every language server."""
         return [self.indexer, *self.servers]
+
+    @property
+    def config(self) -> Config:
+        """What holds here: the user's configuration, and what the workspace's own file may say."""
+        return self.settings.config
 
     @property
     def degraded(self) -> frozenset[str]:
@@ -170,8 +179,22 @@ class Workspace:
                 server.renew()  # servers read an environment's version at their start, and never again
         if any(change.is_folder or change.path.endswith(("/pyvenv.cfg", "/.python-version")) for change in changes):
             self.servers.reroute()  # the workspace may have another interpreter now
+        if any(change.what is What.EVERYTHING or change.path in self._own_files for change in changes):
+            self.reconfigure()
         self._remember(changes)
         self._publish("changes", {"root": self.root, "epoch": self.epoch, "count": len(changes)})
+
+    def reconfigure(self) -> None:
+        """The workspace's own file, or the user's trust in it, may have changed: it is read again, soon or by the next
+        question, and what another server may have said is dropped."""
+        self._cache.clear(self.shelf)
+        self.settings.forget()
+        self.servers.reroute()
+        self.spawn(self._reconfigured)
+
+    async def _reconfigured(self) -> None:
+        if not self.closed:
+            self.servers.configured()
 
     def witnessed(self, changes: Iterable[Change]) -> None:
         """What the second, independent watcher saw: the gate should have seen it all. What it had not is applied."""

@@ -86,6 +86,10 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         daemon.cache_invalidate("a.py")
         daemon.cache_clear()
         daemon.subscribe(["changes"])
+        daemon.trust()
+        daemon.trust_grant("0a")
+        daemon.trust_revoke()
+        daemon.trust_list()
         daemon.stop()
     assert asked == [
         ("files/relevant", {"root": "/r", "intent": "cache", "limits": {"files": 2}, "explain": True}),
@@ -101,6 +105,10 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         ("cache/invalidate", {"root": "/r", "file": "a.py"}),
         ("cache/clear", {}),
         ("events/subscribe", {"topics": ["changes"]}),
+        ("trust/show", {"root": "/r"}),
+        ("trust/grant", {"root": "/r", "sha256": "0a"}),
+        ("trust/revoke", {"root": "/r"}),
+        ("trust/list", {}),
         ("daemon/stop", {}),
     ]
     assert {method for method, _ in asked} | {"session/hello", "context/query"} == set(METHODS)

@@ -97,6 +97,23 @@ def _cache_invalidate(arguments: Namespace) -> int:
         return _show(arguments, daemon.cache_invalidate(file), "dropped")
 
 
+def _trust(arguments: Namespace) -> int:
+    arguments.root = arguments.workspace or arguments.root
+    with _connect(arguments) as daemon:
+        if arguments.list:
+            return _show(arguments, daemon.trust_list(), "trust_list")
+        if arguments.revoke:
+            return _show(arguments, daemon.trust_revoke(), "trust")
+        state = daemon.trust()
+        if state["programs"] and not state["trusted"]:
+            if not arguments.yes:
+                _show(arguments, state, "trust")
+                if arguments.json or not _agrees("Run them when they are needed, until the file changes?"):
+                    return EXIT_FAILED
+            state = daemon.trust_grant(state["sha256"])
+        return _show(arguments, state, "trust")
+
+
 def _start(arguments: Namespace) -> int:
     # asked for in so many words: SEMCTX_NO_START is about starts that nobody asked for
     spawn.open_socket(paths.socket_path(), time.monotonic() + _TIMEOUT_S, start=not arguments.no_start).close()
@@ -143,6 +160,7 @@ RUN: dict[str, Callable[[Namespace], int]] = {
     "cache_stats": _cache_stats,
     "cache_clear": _cache_clear,
     "cache_invalidate": _cache_invalidate,
+    "trust": _trust,
     "start": _start,
     "stop": _stop,
     "restart": _restart,
@@ -193,6 +211,11 @@ def _ask(daemon: connection.Connection, call: Call[Any]) -> Any:
     """The result as the protocol has it, whatever the library would make of it."""
     method, params, _ = call
     return daemon.request(method, params)
+
+
+def _agrees(question: str) -> bool:
+    print(f"{question} [y/N] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _show(arguments: Namespace, answer: Any, view: str) -> int:

@@ -96,6 +96,14 @@ def _invalidate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", help="default: the whole workspace")
 
 
+def _trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("workspace", metavar="ROOT", nargs="?", help="default: the workspace")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--yes", action="store_true", help="do not ask")
+    what.add_argument("--revoke", action="store_true", help="trust it no more")
+    what.add_argument("--list", action="store_true", help="which workspaces were trusted")
+
+
 def _logs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=_count, default=20, dest="lines", metavar="N", help="how many lines (default 20)")
     parser.add_argument("-f", action="store_true", dest="follow", help="go on with what comes")
@@ -116,6 +124,7 @@ _COMMANDS: Commands = {
     "stop": ("stop", "have the daemon finish its work and leave", _nothing),
     "restart": ("restart", "stop, then start", _nothing),
     "cache": ("", "the daemon's stored answers", _cache),
+    "trust": ("trust", "let a workspace's own file name programs to run, until it changes", _trust),
     "logs": ("logs", "the log of a daemon that was started by a client", _logs),
     "version": ("version", "versions of this program and of the daemon, if one runs", _nothing),
 }

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         MetricsResult,
         Stopping,
         Symbol,
+        TrustList,
+        TrustState,
         WorkspaceState,
     )
 
@@ -169,6 +171,27 @@ def _stopping(answer: Stopping) -> Iterator[Line]:
     yield _PLAIN, f"semctxd (process {answer['pid']}) has left"
 
 
+def _trust(answer: TrustState) -> Iterator[Line]:
+    yield _TITLE, answer["root"]
+    if answer["file"]:
+        yield _PLAIN, f"  {answer['file']}, SHA-256 {answer['sha256']}"
+    for program in answer["programs"]:
+        yield _PLAIN, f"  {program}"
+    if answer["problem"]:
+        yield _PLAIN, f"  {answer['problem']}"
+    elif answer["trusted"]:
+        yield _PLAIN, "  trusted, until the file changes"
+    else:
+        yield _DIM, "  names no programs: there is nothing to trust"
+
+
+def _trust_list(answer: TrustList) -> Iterator[Line]:
+    for state in answer["workspaces"]:
+        yield _PLAIN, f"{state['root']}  {'trusted' if state['trusted'] else 'changed since, and not trusted any more'}"
+    if not answer["workspaces"]:
+        yield _DIM, "none is trusted"
+
+
 def _version(answer: dict[str, Any]) -> Iterator[Line]:
     yield _PLAIN, f"semctx {answer['version']}, protocol {answer['protocol']}"
     if answer["daemon"]:
@@ -188,6 +211,8 @@ _VIEWS: dict[str, Callable[[Any], Iterable[Line]]] = {
     "dropped": _dropped,
     "hello": _hello,
     "stopping": _stopping,
+    "trust": _trust,
+    "trust_list": _trust_list,
     "version": _version,
 }
 

@@ -11,7 +11,7 @@ Each noun has a module of its own, with its types and the rows of its methods.
 from __future__ import annotations
 
 from semctx.errors import ERRORS, PROTOCOL, ErrorKind, SemctxError
-from semctx.protocol import base, cache, context, events, health, lsp, metrics, session, symbols
+from semctx.protocol import base, cache, context, events, health, lsp, metrics, session, symbols, trust
 from semctx.protocol.base import *
 from semctx.protocol.cache import *
 from semctx.protocol.context import *
@@ -21,8 +21,9 @@ from semctx.protocol.lsp import *
 from semctx.protocol.metrics import *
 from semctx.protocol.session import *
 from semctx.protocol.symbols import *
+from semctx.protocol.trust import *
 
-NOUNS = (session, lsp, context, symbols, cache, metrics, health, events)
+NOUNS = (session, lsp, context, symbols, cache, metrics, health, events, trust)
 """The modules of methods, in the order of the document; `base` has what they share."""
 
 METHODS: dict[str, base.Method] = {name: method for noun in NOUNS for name, method in noun.METHODS.items()}

@@ -13,6 +13,7 @@ from semctxd.lsp.interpreter import Environment, is_settled, resolve
 from semctxd.lsp.registry import choose, command_line, registry
 from semctxd.lsp.session import LspSession, Watch
 from semctxd.model import Change
+from semctxd.settings import Settings
 
 
 class Servers:
@@ -22,7 +23,7 @@ class Servers:
         self,
         root: str,
         *,
-        config: Config,
+        settings: Settings,
         spawn: Spawn,
         changed: Callable[[Child], None],
         watch: Watch,
@@ -31,7 +32,8 @@ class Servers:
         self.generation = 0  # raised when who answers a question may be another
         self.unserved: dict[str, str] = {}  # language -> why its configured server cannot be had
         self._root = root
-        self._config = config
+        self._settings = settings
+        self._begun_by: Config | None = None
         self._spawn = spawn
         self._changed = changed
         self._watch = watch
@@ -46,6 +48,17 @@ class Servers:
         """Who answers a question may be another from now on."""
         self.generation += 1
         self._chosen.clear()
+
+    def configured(self) -> Config:
+        """The configuration. Where it is another than it was, every session begun by that one ends."""
+        config = self._settings.config
+        if config != self._begun_by:
+            self._begun_by = config
+            self.reroute()
+            for session in self:
+                del self._sessions[session.identity]
+                self._spawn(session.stop)
+        return config
 
     def session(self, language: str, server: str, env: Environment) -> LspSession:
         """The session for a client of that environment; started by the first question.
@@ -63,19 +76,19 @@ class Servers:
         return chosen
 
     def _choose(self, language: str, server: str, env: Environment) -> LspSession:
-        config = self._config
+        config = self.configured()
         default = config.languages[language].server if language in config.languages else ""
         name, entry = choose(language, server or default)
         if config.python.interpreter and not os.access(config.python.interpreter, os.X_OK):
             raise ServerUnavailable(f"[python] interpreter: {config.python.interpreter} cannot be executed")
         interpreter = resolve(self._root, config.python.interpreter, env.variables())
-        identity = f"{self._root}\0{name}\0{interpreter}"
+        override = config.servers[name].command if name in config.servers else None
+        identity = "\0".join((self._root, name, interpreter, *(override or ())))
         chosen = self._sessions.get(identity)
         if chosen is None:
-            override = config.servers.get(name)
             chosen = self._sessions[identity] = LspSession(
                 name,
-                command_line(name, entry, list(override.command) if override else None),
+                command_line(name, entry, list(override) if override else None),
                 entry,
                 identity=identity,
                 root=self._root,

@@ -15,6 +15,7 @@ from semctxd import health
 from semctxd.errors import UnknownView, VersionMismatch
 from semctxd.lsp.interpreter import Environment
 from semctxd.model import Change, What
+from semctxd.rpc import trust
 from semctxd.rpc.dispatch import Method, Served, method
 from semctxd.rpc.queries import answer
 from semctxd.rpc.question import QUERIES, checked, question, relative
@@ -103,6 +104,10 @@ _HANDLERS: dict[str, Handler] = {
     "metrics/get": metrics_get,
     "health": health_report,
     "events/subscribe": events_subscribe,
+    "trust/show": trust.show,
+    "trust/grant": trust.grant,
+    "trust/revoke": trust.revoke,
+    "trust/list": trust.listed,
     "daemon/stop": daemon_stop,
 }
 

@@ -1,0 +1,121 @@
+"""The configuration that holds in a workspace, and which workspaces may name programs.
+
+A workspace is data. Its own file may tune what is harmless; where it names a program to run, that counts only once
+the user said so for exactly that file: its SHA-256 is pinned in the user's state folder, so any change of the
+file ends the trust.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from typing import NamedTuple, Self
+
+import msgspec
+
+from semctxd import logs
+from semctxd.config import PROGRAMS, Config, LocalFile, load_local, overlaid
+from semctxd.errors import ConfigError
+
+_log = logs.get("settings")
+
+
+class Pin(NamedTuple):
+    """Which file of a workspace is trusted."""
+
+    file: str  # absolute
+    sha256: str
+
+
+class Pins:
+    """The trusted files by canonical root, kept in the file `path`, which only its user may write to."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def read(self) -> dict[str, Pin]:
+        """All pins; none where the file is missing, damaged, or not the user's alone."""
+        try:
+            with open(self._path, "rb") as file:
+                status = os.fstat(file.fileno())
+                if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
+                    raise PermissionError("others may write to it")
+                return msgspec.json.decode(file.read(), type=dict[str, Pin])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError) as error:
+            _log.warning("trust_unreadable", path=self._path, reason=str(error))
+            return {}
+
+    def put(self, root: str, pin: Pin | None) -> None:
+        """Trust a file of a root, or with None nothing of it. Raises OSError."""
+        pins = self.read()
+        pins.pop(root, None)
+        if pin is not None:
+            pins[root] = pin
+        folder = os.path.dirname(self._path)
+        os.makedirs(folder, 0o700, exist_ok=True)
+        fd, temporary = tempfile.mkstemp(dir=folder)  # mode 0600
+        with open(fd, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(pins)))
+        os.replace(temporary, self._path)
+
+
+class Settings:
+    """What holds in the workspace `root`: the user's configuration, and over it what the workspace's own file says.
+
+    The file is read when first needed, and again after `forget`. `check` raises ConfigError for a configuration that
+    names what does not exist.
+    """
+
+    def __init__(self, root: str, user: Config, pins: Pins, check: Callable[[Config], None]) -> None:
+        self.root = root
+        self._user = user
+        self._pins = pins
+        self._check = check
+        self._config: Config | None = None
+        self.file: LocalFile | None = None
+        self.trusted = False  # the programs that the file names may be run
+        self.problem = ""  # why not all of the file holds, and what to do
+
+    @property
+    def config(self) -> Config:
+        """The configuration. Never raises: a file that is wrong does not hold."""
+        if self._config is None:
+            self._config = self._read()
+        return self._config
+
+    def forget(self) -> None:
+        """The file, or what is trusted, may have changed."""
+        self._config = None
+
+    def look(self) -> Self:
+        """Read the file now."""
+        self._config = self._read()
+        return self
+
+    def _read(self) -> Config:
+        self.file, self.trusted, self.problem = None, False, ""
+        try:
+            self.file = load_local(self.root)
+            if self.file is None:
+                return self._user
+            self.trusted = self._pins.read().get(self.root) == (self.file.path, self.file.sha256)
+            table = self.file.table
+            if not self.trusted:
+                table = {section: value for section, value in table.items() if section not in PROGRAMS}
+            config = overlaid(self._user, table)
+            try:
+                self._check(config)
+            except ConfigError as error:
+                raise ConfigError(f"{self.file.path}: {error}") from None
+        except ConfigError as error:
+            self.problem = f"{error}; nothing of that file holds"
+            return self._user
+        if self.file.programs and not self.trusted:
+            self.problem = (
+                f"{self.file.path} names programs, which are not run: look at them with `semctx trust {self.root}`"
+            )
+        return config
