@@ -55,12 +55,13 @@ def shapes() -> dict[str, Shape]:
 
 def _shapes_in(source: str, said: dict[tuple[str, str], str]) -> dict[str, Shape]:
     notes = _comments(source)
-    found = {}
+    found: dict[str, Shape] = {}
     for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "TypedDict" for base in node.bases):
+        bases = [ast.unparse(base) for base in node.bases] if isinstance(node, ast.ClassDef) else []
+        if isinstance(node, ast.ClassDef) and any(base == "TypedDict" or base in found for base in bases):
             total = not any(word.arg == "total" and ast.unparse(word.value) == "False" for word in node.keywords)
             likes = next((end for end in ("Params", "Result") if node.name.endswith(end)), node.name)
-            fields = []
+            fields = [field for base in bases if base in found for field in found[base].fields]
             for item in node.body:
                 if isinstance(item, ast.AnnAssign):
                     key = (likes, ast.unparse(item.target))

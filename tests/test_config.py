@@ -19,6 +19,7 @@ max_bytes = 1000
 [log]
 level = "debug"
 hits = true
+slow_s = 0
 [daemon]
 deadline_s = 1.5
 gate_deadline_s = 0.5
@@ -93,7 +94,7 @@ def test_what_a_file_leaves_out_has_its_default(tmp_path: Path) -> None:
         ('[log]\nlevel = "all"', "log.level: Expected one of debug, info, warning, error"),
         ('[watch]\ngate = "poll"', "watch.gate: Expected one of auto, inotify, watchfiles"),
         ('[python]\ninterpreter = "python3"', "python: interpreter must be an absolute path"),
-        ("[log]\nhit = true", "[log] has no hit; allowed are hits, level"),
+        ("[log]\nhit = true", "[log] has no hit; allowed are hits, level, slow_s"),
         ("[languages.python]\nserve = 1", "[languages.*] has no serve; allowed are server"),
         ('[languages.python]\nserver = ""', "languages.*.server: Expected `str` of length >= 1"),
         ("[servers.ty]\ncommand = []", "servers.*.command: Expected `array` of length >= 1"),

@@ -14,7 +14,8 @@ REPOSITORY = Path(__file__).parent.parent
 LAYERS = (
     {"__main__"},
     {"app"},
-    {"rpc"},
+    {"rpc", "web"},
+    {"readings", "prometheus"},
     {"context", "symbols", "editor", "health"},
     {"service"},
     {"workspace"},
@@ -35,6 +36,7 @@ HOMES = {
     "tree_sitter_python": ("index/",),
     "pathspec": ("tree.py",),
     "uvloop": ("app.py",),
+    "prometheus_client": ("prometheus.py",),
 }
 NOT_IN_RANKING = {"asyncio", "anyio", "time", "os", "random"}
 

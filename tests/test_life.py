@@ -19,7 +19,7 @@ import pytest
 
 from semctxd.config import Config
 from semctxd.errors import ShuttingDown
-from semctxd.health import _memory
+from semctxd.health import memory_bytes
 from semctxd.service import Service
 from semctxd.workspace import Workspace
 from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually
@@ -256,5 +256,5 @@ async def test_a_task_that_fails_takes_nothing_along(tmp_path: Path, capsys: pyt
 def test_a_process_that_is_gone_has_no_memory() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    assert _memory(process.pid) == 0
-    assert _memory(os.getpid()) > 1_000_000
+    assert memory_bytes(process.pid) == 0
+    assert memory_bytes(os.getpid()) > 1_000_000

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semctx.protocol import OperationMetrics
-from semctxd.metrics import MAX_OPERATIONS, OTHER, Metrics
+from semctxd.metrics import BOUNDS_S, MAX_OPERATIONS, OTHER, Histogram, Metrics
 
 latencies = st.lists(st.floats(0, 1000, allow_subnormal=False), min_size=1, max_size=300)
 
@@ -25,7 +25,11 @@ def test_before_any_query() -> None:
         "queries": {"total": 0, "success": 0, "error": 0, "cached": 0},
         "rates": {"success_rate": 1.0, "cache_hit_rate": 0.0},
         "operations": {},
+        "loop_lag": Histogram().latency(),
+        "recent": [],
     }
+    nothing = Histogram().latency()
+    assert (nothing["total"], nothing["avg_ms"], nothing["p50_ms"], nothing["buckets"]["10"]) == (0, 0.0, 0.0, 0)
 
 
 def test_every_outcome_is_counted_where_it_belongs() -> None:
@@ -59,6 +63,34 @@ def test_percentiles_are_close_to_the_true_ones(seconds: list[float]) -> None:
         assert found[key] == pytest.approx(true_ms, rel=0.06, abs=2e-7)
         assert found[key] <= found["max_ms"]  # type: ignore[literal-required]
     assert found["avg_ms"] == pytest.approx(statistics.fmean(seconds) * 1e3)
+
+
+@given(latencies)
+def test_buckets_count_what_took_no_longer(seconds: list[float]) -> None:
+    histogram = Histogram()
+    for s in seconds:
+        histogram.add(s)
+    buckets = histogram.latency()["buckets"]
+    assert list(map(float, buckets)) == list(BOUNDS_S)
+    for bound, up_to in zip(BOUNDS_S, buckets.values(), strict=True):
+        assert sum(s < bound * 0.94 for s in seconds) <= up_to <= sum(s < bound * 1.06 for s in seconds)
+
+
+def test_counting_begins_anew() -> None:
+    now = [10.0]
+    metrics = Metrics(lambda: now[0])
+    for _ in range(100):
+        metrics.hit("m", 0.001)
+    metrics.loop_lag.add(0.1)
+    now[0] = 12.0
+    assert metrics.summary_due()
+    metrics.reset()
+    assert metrics.snapshot() == Metrics().snapshot()
+    for _ in range(100):
+        metrics.hit("m", 0.002)
+    assert metrics.summary_due() is None
+    now[0] = 13.0
+    assert metrics.summary_due() == {"queries": 100, "cached": 100, "error": 0, "avg_ms": 2.0, "elapsed_s": 1.0}
 
 
 def test_names_that_clients_make_up_do_not_fill_the_memory() -> None:

@@ -408,7 +408,8 @@ def test_a_fault_of_the_daemon_says_nothing_of_its_inside(tmp_path: Path) -> Non
         line = json.loads(next(line for line in daemon.log.splitlines() if number in line))
         assert line["event"] == "internal_error"
         assert "hunter2" in line["exception"]
-        assert client.ask("metrics/get")["operations"]["health"]["errors"] == {"InternalError": 1}
+        ended = [line for line in map(json.loads, daemon.log.splitlines()) if line["event"] == "request"]
+        assert (ended[-1]["method"], ended[-1]["error"]) == ("health", "InternalError")
 
 
 def test_too_many_requests_at_once(repo: Path, tmp_path: Path) -> None:

@@ -132,6 +132,8 @@ class Connection:
     lsp = _method(calls.lsp)
     health = _method(calls.health)
     metrics = _method(calls.metrics)
+    metrics_reset = _method(calls.metrics_reset)
+    metrics_prometheus = _method(calls.metrics_prometheus)
     cache_stats = _method(calls.cache_stats)
     cache_invalidate = _method(calls.cache_invalidate)
     cache_clear = _method(calls.cache_clear)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
         HealthResult,
         Limits,
         LspResult,
+        MetricsReset,
         MetricsResult,
+        MetricsText,
         Stopping,
         Subscribed,
         TrustList,
@@ -132,8 +134,18 @@ def health(root: str) -> Call[HealthResult]:
 
 
 def metrics(root: str) -> Call[MetricsResult]:
-    """Counts, rates and latencies of every operation (`metrics/get`)."""
+    """Counts, rates and latencies of everything (`metrics/get`)."""
     return "metrics/get", {}, _as_is
+
+
+def metrics_reset(root: str) -> Call[MetricsReset]:
+    """Count anew (`metrics/reset`)."""
+    return "metrics/reset", {}, _as_is
+
+
+def metrics_prometheus(root: str) -> Call[MetricsText]:
+    """The metrics as text for Prometheus (`metrics/prometheus`)."""
+    return "metrics/prometheus", {}, _as_is
 
 
 def cache_stats(root: str, workspace: str | None = None) -> Call[CacheStats]:
@@ -151,7 +163,7 @@ def cache_clear(root: str, workspace: str | None = None) -> Call[Dropped]:
     return "cache/clear", _given(root=workspace), _as_is
 
 
-def subscribe(root: str, topics: Sequence[Literal["changes", "sessions"]]) -> Call[Subscribed]:
+def subscribe(root: str, topics: Sequence[Literal["changes", "sessions", "metrics", "health"]]) -> Call[Subscribed]:
     """Ask for the notifications `events/<topic>` of exactly these topics (`events/subscribe`).
 
     A connection that was lost and made again has no subscription.

@@ -7,13 +7,16 @@ import gc
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
 
-from semctxd import logs
+from semctxd import health, logs, readings
 from semctxd.config import Config
 from semctxd.detach import Ready
+from semctxd.metrics import Metrics
 from semctxd.notify import notify, watchdog_interval
 from semctxd.rpc.listen import BACKLOG, Listener
 from semctxd.rpc.queries import Routes
@@ -21,6 +24,10 @@ from semctxd.rpc.server import Connection
 from semctxd.service import Service
 
 _HOUSEKEEPING_S = 1.0
+_LAG_S = 0.25
+_READINGS: dict[str, Callable[[Service], Mapping[str, Any]]] = {"metrics": readings.metrics, "health": health.report}
+"""Topics that are published while somebody wants them -> what is published."""
+
 _log = logs.get("app")
 
 
@@ -36,6 +43,7 @@ async def serve(listener: Listener, config: Config, ready: Ready) -> None:
         )
         tasks.start_soon(_stop_on_signal, service)
         tasks.start_soon(_keep_house, service, listener)
+        tasks.start_soon(_measure_lag, service.metrics)
         gc.freeze()
         _log.info("started", path=listener.path, pid=os.getpid())
         notify("READY=1")
@@ -63,10 +71,21 @@ async def _keep_house(service: Service, listener: Listener) -> None:
             notify("WATCHDOG=1")
         if summary := service.metrics.summary_due():
             _log.info("summary", **summary)
+        for topic, read in _READINGS.items():
+            if service.wanted(topic):
+                service.publish(topic, read(service))
         if not listener.is_ours():
             _log.warning("socket_taken_over", path=listener.path)
             service.stopping.set()
         await service.close_idle()
+
+
+async def _measure_lag(metrics: Metrics) -> None:
+    """How late is a timer? As late as whatever else is due on the loop."""
+    while True:
+        due = time.monotonic() + _LAG_S
+        await anyio.sleep(_LAG_S)
+        metrics.loop_lag.add(max(0.0, time.monotonic() - due))
 
 
 def run(listener: Listener, config: Config, ready: Ready) -> None:

@@ -12,6 +12,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from semctx.protocol import CacheStats, MethodCache
 from semctxd.model import Change, Key, What
 
 _ENTRY_OVERHEAD_BYTES = 400  # objects and index of an entry, measured with tracemalloc
@@ -31,11 +32,15 @@ class Shelf:
     def __init__(self) -> None:
         self.of_file: dict[str, set[Key]] = {}
         self.of_any: set[Key] = set()
+        self.size = 0
+        self.bytes = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Count anew: not what it holds."""
         self.lookups: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])  # method -> [hits, misses]
         self.evictions = 0
         self.invalidations = 0
-        self.size = 0
-        self.bytes = 0
 
 
 class Cache:
@@ -113,10 +118,10 @@ class Cache:
         shelf.invalidations += dropped
         return dropped
 
-    def stats(self, shelves: Iterable[Shelf]) -> dict[str, object]:
+    def stats(self, shelves: Iterable[Shelf]) -> CacheStats:
         """`CacheStats` of the protocol, summed over the given workspaces."""
         shelves = list(shelves)
-        by_method: dict[str, dict[str, int]] = {}
+        by_method: dict[str, MethodCache] = {}
         for shelf in shelves:
             for method, (hits, misses) in shelf.lookups.items():
                 sums = by_method.setdefault(method, {"hits": 0, "misses": 0})

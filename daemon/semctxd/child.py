@@ -27,6 +27,7 @@ import msgspec
 from semctx.errors import SemctxError
 from semctx.framing import Decoder, FrameError, frame
 from semctxd.errors import DeadlineExceeded, ServerCrashed, ServerUnavailable, ShuttingDown
+from semctxd.metrics import Operations
 from semctxd.model import Change
 
 State = Literal["starting", "indexing", "ready", "crashed", "failed", "stopped"]
@@ -60,6 +61,7 @@ class Asked(msgspec.Struct):
     reply: Reply | None
     timer: asyncio.TimerHandle | None = None
     is_own: bool = False  # of the session itself: it ends with the run
+    sent_at: float = 0.0  # on `time.perf_counter()`'s clock; 0 while it waits
 
 
 decode_message = msgspec.json.Decoder(Message).decode
@@ -90,6 +92,7 @@ class Child:
         self.state: State = "stopped"
         self.why = ""
         self.restarts = 0
+        self.operations = Operations()  # what was asked of it, by method
         self.used_at = time.monotonic()
         self.nudged = 0  # how often it was shown a false state for a moment: what was under way then is asked again
         self.quiet_ns = 0  # wall clock of the last reply with nothing else under way; 0 while something is
@@ -140,6 +143,11 @@ class Child:
     def pid(self) -> int | None:
         """Process id of the running child."""
         return self._process.pid if self._process else None
+
+    @property
+    def unread(self) -> int:
+        """Bytes that were written to the child, and that it has not read yet."""
+        return self._process.unread if self._process else 0
 
     @property
     def pending(self) -> int:
@@ -245,6 +253,7 @@ class Child:
 
     def _write(self, number: int, asked: Asked) -> None:
         self.quiet_ns = 0
+        asked.sent_at = time.perf_counter()
         self.write(
             b'{"jsonrpc":"2.0","id":%d,"method":"%s","params":%s}' % (number, asked.method.encode(), asked.params)
         )
@@ -261,6 +270,7 @@ class Child:
         if asked.timer:
             asked.timer.cancel()
         if asked.reply:
+            self._record(asked, error)
             asked.reply(None if error else bytes(message.result), error)
 
     def refused(self, error: bytes) -> SemctxError:
@@ -273,6 +283,7 @@ class Child:
     def _fail(self, number: int, error: SemctxError) -> None:
         asked = self._requests.get(number)
         if asked and (reply := asked.reply):
+            self._record(asked, error)
             self._give_up(number)
             reply(None, error)
 
@@ -294,7 +305,13 @@ class Child:
             if asked.timer:
                 asked.timer.cancel()
             if asked.reply:
+                self._record(asked, error)
                 asked.reply(None, error)
+
+    def _record(self, asked: Asked, error: SemctxError | None) -> None:
+        """Count a request that ends; one that was never sent took no time of the child."""
+        seconds = time.perf_counter() - asked.sent_at if asked.sent_at else 0.0
+        self.operations[asked.method].record(seconds, error.type if error else None)
 
     # -- lifecycle
 
@@ -396,6 +413,11 @@ class _Process(asyncio.SubprocessProtocol):
         if self._stdin.is_closing():
             return 0
         self._stdin.write(data)
+        return self.unread
+
+    @property
+    def unread(self) -> int:
+        """How many bytes the child has not read yet."""
         return self._stdin.get_write_buffer_size()
 
     def close_stdin(self) -> None:

@@ -41,6 +41,7 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     hits: bool = False  # a line for each cache hit too, which costs more than the hit
+    slow_s: SecondsOrOff = 1.0  # a request that takes as long is a warning, and among `recent` in the metrics
 
 
 class Daemon(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,12 +1,12 @@
-"""What the daemon says of itself: health with reasons, and every counter."""
+"""Whether all is well with the daemon, and if not, what to do."""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import Any
 
 from semctx import __version__
+from semctx.protocol import HealthResult, SessionState, WorkspaceState
 from semctxd.child import Child
 from semctxd.service import Service
 from semctxd.workspace import Workspace
@@ -20,7 +20,7 @@ _WHAT_TO_DO = {
 }
 
 
-def report(service: Service) -> dict[str, Any]:
+def report(service: Service) -> HealthResult:
     """`HealthResult` of the protocol."""
     workspaces = [_workspace(workspace) for workspace in service.workspaces.values()]
     reasons = [
@@ -52,35 +52,13 @@ def report(service: Service) -> dict[str, Any]:
         "version": __version__,
         "pid": os.getpid(),
         "uptime_s": round(time.monotonic() - service.started, 3),
-        "memory_bytes": _memory(os.getpid()),
+        "memory_bytes": memory_bytes(os.getpid()),
         "connections": len(service.clients),
         "workspaces": workspaces,
     }
 
 
-def metrics(service: Service) -> dict[str, Any]:
-    """`MetricsResult` of the protocol."""
-    return {
-        "uptime_s": round(time.monotonic() - service.started, 3),
-        **service.metrics.snapshot(),
-        "cache": service.cache.stats([workspace.shelf for workspace in service.workspaces.values()]),
-        "workspaces": {
-            root: {
-                "epoch": workspace.epoch,
-                "flights": workspace.counts,
-                "witness": workspace.witness,
-                "gate": service.gate.counts,
-                "ledgers": {
-                    session.name: {"notices": session.ledger.notices, "nudges": session.ledger.nudges}
-                    for session in workspace.servers
-                },
-            }
-            for root, workspace in service.workspaces.items()
-        },
-    }
-
-
-def _workspace(workspace: Workspace) -> dict[str, Any]:
+def _workspace(workspace: Workspace) -> WorkspaceState:
     return {
         "root": workspace.root,
         "epoch": workspace.epoch,
@@ -91,7 +69,7 @@ def _workspace(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def _session(session: Child) -> dict[str, Any]:
+def _session(session: Child) -> SessionState:
     return {
         "name": session.name,
         "state": session.state,
@@ -99,12 +77,12 @@ def _session(session: Child) -> dict[str, Any]:
         "pid": session.pid,
         "interpreter": getattr(session, "interpreter", ""),
         "restarts": session.restarts,
-        "memory_bytes": _memory(session.pid) if session.pid else 0,
+        "memory_bytes": memory_bytes(session.pid) if session.pid else 0,
         "pending": session.pending,
     }
 
 
-def _memory(pid: int) -> int:
+def memory_bytes(pid: int) -> int:
     """Resident memory of a process in bytes; 0 where it is gone."""
     import psutil
 

@@ -19,6 +19,7 @@ _FILE_BYTES = 10 * 1024 * 1024
 _FILES = 3
 
 _SHARED: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -66,6 +67,16 @@ def configure(level: str, path: str | None, json: bool | None = None) -> None:
 def get(name: str) -> Any:
     """The logger of one part of the daemon: `get("rpc").info("request", method=…, ms=…)`."""
     return structlog.stdlib.get_logger(f"{_ROOT}.{name}")
+
+
+def number_request(number: str) -> None:
+    """What this task does, and whoever it starts, is for that request: every line of theirs says so."""
+    structlog.contextvars.bind_contextvars(request=number)
+
+
+def request_number() -> str:
+    """The request that this task works for; "" for none."""
+    return str(structlog.contextvars.get_contextvars().get("request", ""))
 
 
 def _handler(path: str | None) -> tuple[logging.Handler, OSError | None]:

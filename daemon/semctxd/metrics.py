@@ -1,81 +1,138 @@
-"""Counts and latencies of every operation, since the daemon's start. Used on the loop only: no locks.
+"""Counts and latencies of what the daemon does. Used on the loop only: no locks.
 
 Latencies go to a histogram whose buckets grow by e^0.1, so that a percentile is within 6 % of the true one,
-however many operations there were and at a cost that a cache hit can bear.
+however many there were and at a cost that a cache hit can bear. What is reported is plain data of
+`semctx.protocol`.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
+from itertools import accumulate
 from math import expm1, log1p
 from typing import Any
 
-from semctx.protocol import OperationMetrics
+from semctx.protocol import Latency, OperationMetrics, RecentRequest
 
 _PER_E = 10  # buckets for each factor of e
 _NS = 1e9
+BOUNDS_S = (*(float(f"{step}e{power}") for power in range(-5, 1) for step in (1, 2.5, 5)), 10.0)
+"""Upper bounds of the buckets that are reported: 10 µs to 10 s."""
 MAX_OPERATIONS = 200
 """Names beyond this many are counted together: a name may come from a client, and memory is bounded."""
 OTHER = "(other)"
 
+_MAX_RECENT = 50
 _SUMMARY_QUERIES = 100
 _SUMMARY_S = 1.0
 
 
-class _Operation:
-    """One method's counters. What can be derived is not counted: each counter costs every hit."""
+class Histogram:
+    """Durations. What can be derived is not counted: each counter costs every hit."""
 
-    __slots__ = ("buckets", "errors", "max_s", "sum_s", "uncached")
+    __slots__ = ("_buckets", "_max_s", "sum_s")
 
     def __init__(self) -> None:
-        self.uncached = 0
-        self.errors: defaultdict[str, int] = defaultdict(int)
+        self._buckets: defaultdict[int, int] = defaultdict(int)
+        self._max_s = 0.0
         self.sum_s = 0.0
-        self.max_s = 0.0
-        self.buckets: defaultdict[int, int] = defaultdict(int)
+
+    def add(self, seconds: float) -> None:
+        """Count one. The hot path: see the module's docstring before adding to it."""
+        self.sum_s += seconds
+        if seconds > self._max_s:
+            self._max_s = seconds
+        self._buckets[int(log1p(seconds * _NS) * _PER_E)] += 1
 
     @property
     def total(self) -> int:
-        return sum(self.buckets.values())
+        """How many."""
+        return sum(self._buckets.values())
+
+    def latency(self) -> Latency:
+        """All that is reported of it; zeros where there was none."""
+        total = self.total
+        below = [0] * (len(BOUNDS_S) + 1)
+        for bucket, count in self._buckets.items():
+            middle_s = _middle_s(bucket)
+            below[sum(bound < middle_s for bound in BOUNDS_S)] += count
+        return {
+            "total": total,
+            "sum_ms": self.sum_s * 1e3,
+            "avg_ms": self.sum_s / total * 1e3 if total else 0.0,
+            "p50_ms": self._percentile_s(0.50) * 1e3,
+            "p90_ms": self._percentile_s(0.90) * 1e3,
+            "p99_ms": self._percentile_s(0.99) * 1e3,
+            "max_ms": self._max_s * 1e3,
+            "buckets": {f"{bound:g}": up_to for bound, up_to in zip(BOUNDS_S, accumulate(below), strict=False)},
+        }
+
+    def _percentile_s(self, share: float) -> float:
+        rank = share * self.total
+        seen = 0
+        for bucket in sorted(self._buckets):
+            seen += self._buckets[bucket]
+            if seen >= rank:
+                return min(_middle_s(bucket), self._max_s)
+        return 0.0
+
+
+def _middle_s(bucket: int) -> float:
+    return expm1((bucket + 0.5) / _PER_E) / _NS
+
+
+class Operation(Histogram):
+    """What is counted of one method."""
+
+    __slots__ = ("errors", "uncached")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uncached = 0
+        self.errors: defaultdict[str, int] = defaultdict(int)
 
     @property
     def cached(self) -> int:
+        """How many came from memory."""
         return self.total - self.uncached
 
-    def percentile_s(self, share: float) -> float:
-        rank = share * self.total
-        seen = 0
-        for bucket in sorted(self.buckets):
-            seen += self.buckets[bucket]
-            if seen >= rank:
-                break
-        return min(expm1((bucket + 0.5) / _PER_E) / _NS, self.max_s)
+    @property
+    def failed(self) -> int:
+        """How many ended with an error."""
+        return sum(self.errors.values())
+
+    def record(self, seconds: float, error_type: str | None, cached: bool = False) -> None:
+        """Count one; `error_type` is None for a success."""
+        self.add(seconds)
+        self.uncached += not cached
+        if error_type is not None:
+            self.errors[error_type] += 1
 
     def describe(self) -> OperationMetrics:
-        error = sum(self.errors.values())
+        """All that is reported of it."""
         return {
-            "total": self.total,
-            "success": self.total - error,
-            "error": error,
+            **self.latency(),
+            "success": self.total - self.failed,
+            "error": self.failed,
             "cached": self.cached,
             "errors": dict(self.errors),
-            "avg_ms": self.sum_s / self.total * 1e3,
-            "p50_ms": self.percentile_s(0.50) * 1e3,
-            "p99_ms": self.percentile_s(0.99) * 1e3,
-            "max_ms": self.max_s * 1e3,
         }
 
 
-class _Operations(dict[str, _Operation]):
+class Operations(dict[str, Operation]):
     """Operations by method; a new one comes on first use, up to a bound."""
 
-    def __missing__(self, method: str) -> _Operation:
+    def __missing__(self, method: str) -> Operation:
         if len(self) >= MAX_OPERATIONS and method != OTHER:
             return self[OTHER]
-        operation = self[method] = _Operation()
+        operation = self[method] = Operation()
         return operation
+
+    def describe(self) -> dict[str, OperationMetrics]:
+        """All that is reported of each, by name."""
+        return {name: self[name].describe() for name in sorted(self)}
 
 
 class Metrics:
@@ -83,30 +140,29 @@ class Metrics:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._operations = _Operations()
-        self._queries = 0
+        self._operations = Operations()
         self._summed_at = clock()
         self._summed = (0, 0, 0, 0.0)  # queries, cached, errors, seconds at the last summary
+        self.loop_lag = Histogram()
+        self.recent: deque[RecentRequest] = deque(maxlen=_MAX_RECENT)
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._operations.clear()
+        self._summed_at, self._summed = self._clock(), (0, 0, 0, 0.0)
+        self.loop_lag = Histogram()
+        self.recent.clear()
 
     def hit(self, method: str, seconds: float) -> None:
-        """Count an answer from the cache. The hot path: see the module's docstring before adding to it."""
-        operation = self._operations[method]
-        operation.sum_s += seconds
-        if seconds > operation.max_s:
-            operation.max_s = seconds
-        operation.buckets[int(log1p(seconds * _NS) * _PER_E)] += 1
-        self._queries += 1
+        """Count an answer from the cache, on the hot path."""
+        self._operations[method].add(seconds)
 
     def record(self, method: str, seconds: float, error_type: str | None = None, cached: bool = False) -> None:
         """Count any operation; `error_type` is None for a success."""
-        self.hit(method, seconds)
-        operation = self._operations[method]
-        operation.uncached += not cached
-        if error_type is not None:
-            operation.errors[error_type] += 1
+        self._operations[method].record(seconds, error_type, cached)
 
     def snapshot(self) -> dict[str, Any]:
-        """`queries`, `rates` and `operations` of `semctx.protocol.MetricsResult`.
+        """`queries`, `rates`, `operations`, `loop_lag` and `recent` of `semctx.protocol.MetricsResult`.
 
         With no query at all, the success rate is 1 and the hit rate 0.
         """
@@ -117,18 +173,20 @@ class Metrics:
                 "success_rate": (total - error) / total if total else 1.0,
                 "cache_hit_rate": cached / total if total else 0.0,
             },
-            "operations": {name: self._operations[name].describe() for name in sorted(self._operations)},
+            "operations": self._operations.describe(),
+            "loop_lag": self.loop_lag.latency(),
+            "recent": list(self.recent),
         }
 
     def summary_due(self) -> dict[str, Any] | None:
         """What happened since the last summary, once 100 queries and a second have passed; else None."""
-        if self._queries - self._summed[0] < _SUMMARY_QUERIES:
+        sums = self._sums()
+        if sums[0] - self._summed[0] < _SUMMARY_QUERIES:
             return None
         now = self._clock()
         elapsed_s = now - self._summed_at
         if elapsed_s < _SUMMARY_S:
             return None
-        sums = self._sums()
         queries, cached, error, seconds = (new - old for new, old in zip(sums, self._summed, strict=True))
         self._summed_at, self._summed = now, sums
         return {
@@ -142,8 +200,8 @@ class Metrics:
     def _sums(self) -> tuple[int, int, int, float]:
         operations = self._operations.values()
         return (
-            self._queries,
+            sum(o.total for o in operations),
             sum(o.cached for o in operations),
-            sum(sum(o.errors.values()) for o in operations),
+            sum(o.failed for o in operations),
             sum(o.sum_s for o in operations),
         )

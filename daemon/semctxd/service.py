@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -50,7 +50,7 @@ class Service:
 
     def __init__(self, config: Config, tasks: anyio.abc.TaskGroup) -> None:
         self.config = config
-        self.started = time.monotonic()
+        self.started = self.counted_since = time.monotonic()
         self.uid = os.getuid()
         self.env = Environment.of(dict(os.environ))
         self.metrics = Metrics()
@@ -98,12 +98,31 @@ class Service:
             self._rest = anyio.Event()
             await self._rest.wait()
 
-    def publish(self, topic: str, payload: dict[str, Any]) -> None:
+    def publish(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Notify who subscribed."""
-        if any(topic in client.topics for client in self.clients):
+        if self.wanted(topic):
             message = msgspec.json.encode({"jsonrpc": "2.0", "method": f"events/{topic}", "params": payload})
             for client in self.clients:
                 client.notify(topic, message)
+
+    @property
+    def under_way(self) -> int:
+        """Requests that have no reply yet, hits aside."""
+        return self._running
+
+    def wanted(self, topic: str) -> bool:
+        """Whether anybody subscribed to a topic."""
+        return any(topic in client.topics for client in self.clients)
+
+    def reset_metrics(self) -> float:
+        """Count anew; for how many seconds it was counted until now."""
+        now = time.monotonic()
+        counted_s, self.counted_since = now - self.counted_since, now
+        self.metrics.reset()
+        self.gate.counts = dict.fromkeys(self.gate.counts, 0)
+        for workspace in self.workspaces.values():
+            workspace.reset_metrics()
+        return counted_s
 
     # -- workspaces
 

@@ -33,6 +33,7 @@ from semctxd.lsp.interpreter import environment_file
 from semctxd.lsp.requests import READ_ONLY, Spelt
 from semctxd.lsp.servers import Servers
 from semctxd.lsp.session import AskAgain, LspSession
+from semctxd.metrics import Histogram
 from semctxd.model import Change, Key, What
 from semctxd.settings import Settings
 from semctxd.tree import sayable
@@ -95,6 +96,7 @@ class Workspace:
         self.witness = {"reports": 0, "missed": 0}
         self.counts = {"joined": 0, "stored": 0, "not_stored": 0, "asked_again": 0, "changes": 0, "not_yet_fresh": 0}
         self.settings = settings
+        self.gate_times = Histogram()  # of gates that had something to take in
         self.spawn = spawn
         self.used_at = time.perf_counter()
         self._gate = gate
@@ -152,6 +154,21 @@ class Workspace:
         """Why an answer may not reflect everything; empty if it does."""
         return self.standing | self.trees.degraded
 
+    @property
+    def under_way(self) -> int:
+        """Questions that nobody has answered yet."""
+        return len(self._flights)
+
+    def reset_metrics(self) -> None:
+        """Count anew. What is state stays, and so does what the gate missed, which must not be overlooked."""
+        self.counts = dict.fromkeys(self.counts, 0)
+        self.gate_times = Histogram()
+        self.shelf.reset()
+        for session in self.sessions:
+            session.operations.clear()
+        for server in self.servers:
+            server.ledger.notices = server.ledger.nudges = 0
+
     # -- changes
 
     def pass_gate(self) -> None:
@@ -161,7 +178,10 @@ class Workspace:
         """
         if self._gate.is_settled(self.trees):
             return
-        if not self._gate.drain(self.trees, time.monotonic() + self.config.daemon.gate_deadline_s):
+        started = time.perf_counter()
+        fresh = self._gate.drain(self.trees, time.monotonic() + self.config.daemon.gate_deadline_s)
+        self.gate_times.add(time.perf_counter() - started)
+        if not fresh:
             self.counts["not_yet_fresh"] += 1
             raise NotYetFresh
         if self.trees.lost and os.fsencode(self.root) in self.trees.lost:

@@ -98,25 +98,36 @@ STATS = {
     "ttl_s": 300.0,
     "by_method": {"context/query": {"hits": 3, "misses": 1}},
 }
+OPERATION = {
+    "total": 4,
+    "success": 3,
+    "error": 1,
+    "cached": 2,
+    "errors": {"Timeout": 1},
+    "avg_ms": 1.0,
+    "p50_ms": 1.0,
+    "p99_ms": 2.0,
+    "max_ms": 3.0,
+}
 METRICS = {
     "uptime_s": 90.0,
     "queries": {"total": 4, "success": 3, "error": 1, "cached": 2},
     "rates": {"success_rate": 0.75, "cache_hit_rate": 0.5},
-    "operations": {
-        "health": {
-            "total": 4,
-            "success": 3,
-            "error": 1,
-            "cached": 2,
-            "errors": {"Timeout": 1},
-            "avg_ms": 1.0,
-            "p50_ms": 1.0,
-            "p99_ms": 2.0,
-            "max_ms": 3.0,
+    "operations": {"health": OPERATION},
+    "cache": STATS,
+    "workspaces": {
+        "/r": {
+            "epoch": 5,
+            "index": {"files": 1, "symbols": 7},
+            "gate": {"total": 3, "p50_ms": 0.25, "p99_ms": 0.5},
+            "flights": {"joined": 8, "stored": 9},
+            "witness": {"reports": 1, "missed": 0},
+            "sessions": [
+                {"name": "ty", "state": "ready", "operations": {"initialize": OPERATION}},
+                {"name": "indexer", "state": "stopped", "operations": {}},
+            ],
         }
     },
-    "cache": STATS,
-    "workspaces": {},
 }
 ANSWERS = {
     "context/query": CONTEXT,
@@ -124,6 +135,8 @@ ANSWERS = {
     "symbols/find": {"symbols": [SYMBOL], "left_out": 2, "meta": {"elapsed_ms": 1.0, "cached": False}},
     "health": HEALTH,
     "metrics/get": METRICS,
+    "metrics/reset": {"was_s": 90.0},
+    "metrics/prometheus": {"content_type": "text/plain", "text": "semctx_health 0.0\n"},
     "cache/stats": STATS,
     "cache/clear": {"dropped": 4},
     "cache/invalidate": {"dropped": 1},
@@ -322,6 +335,12 @@ def test_metrics(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0] == "up 1.5 min"
     assert "  cache_hit_rate  50.0%" in lines
     assert "  health  4      1      2       1.00    2.00    3.00" in lines
+    assert "  initialize  4      1      2       1.00    2.00    3.00" in lines
+    assert "  indexed             1 file, 7 symbols" in lines
+    assert "  gate                3 times, p50 0.25 ms, p99 0.50 ms" in lines
+    assert "  stored              9" in lines
+    assert run(capsys, "metrics", "--prometheus") == "semctx_health 0.0\n"
+    assert run(capsys, "metrics", "--reset") == "what was counted for 1.5 min is counted anew\n"
 
 
 def test_cache(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:

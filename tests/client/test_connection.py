@@ -81,6 +81,8 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         daemon.lsp("textDocument/hover", {"position": {}}, server="ty")
         daemon.health()
         daemon.metrics()
+        daemon.metrics_reset()
+        daemon.metrics_prometheus()
         daemon.cache_stats()
         daemon.cache_stats("/other")
         daemon.cache_invalidate("a.py")
@@ -100,6 +102,8 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         ),
         ("health", {}),
         ("metrics/get", {}),
+        ("metrics/reset", {}),
+        ("metrics/prometheus", {}),
         ("cache/stats", {}),
         ("cache/stats", {"root": "/other"}),
         ("cache/invalidate", {"root": "/r", "file": "a.py"}),

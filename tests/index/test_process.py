@@ -28,7 +28,8 @@ class Indexer:
             stderr=subprocess.PIPE,
         )
         self.decoder = Decoder(headers=True)
-        self.replies: list[bytes] = []
+        self.replies: list[dict[str, Any]] = []
+        self.state: dict[str, Any] = {}  # as it last said of itself
 
     def send(self, **message: Any) -> None:
         self.raw(msgspec.json.encode({"jsonrpc": "2.0", **message}))
@@ -43,10 +44,12 @@ class Indexer:
         while not self.replies:
             data = self.child.stdout.read1()
             assert data, "the indexer ended"
-            self.replies += self.decoder.feed(data)
-        found = msgspec.json.decode(self.replies.pop(0))
-        assert isinstance(found, dict)
-        return found
+            for message in map(msgspec.json.decode, self.decoder.feed(data)):
+                if message.get("method") == "state":
+                    self.state = message["params"]
+                else:
+                    self.replies.append(message)
+        return self.replies.pop(0)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         self.send(id=7, method=method, params=params)
@@ -91,6 +94,7 @@ def test_it_answers_changes_and_ends_with_its_input(indexer: Indexer, tmp_path: 
 def test_the_first_message_builds_the_index(indexer: Indexer, tmp_path: Path) -> None:
     indexer.send(method="changes", params={"paths": [str(tmp_path)]})
     assert indexer.call("statistics")["result"]["files"] == 6
+    assert (indexer.state["files"], indexer.state["symbols"], indexer.state["updates"]) == (6, 14, 0)
 
 
 def test_faults_are_told_to_the_daemon_and_logged(indexer: Indexer) -> None:
@@ -115,7 +119,8 @@ def test_what_prints_by_mistake_is_no_reply(tmp_path: Path) -> None:
     )
     request = frame(msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "statistics"}), headers=True)
     done = subprocess.run([sys.executable, "-c", script], input=request, capture_output=True, timeout=60)
-    assert Decoder(headers=True).feed(done.stdout) == [b'{"jsonrpc":"2.0","id":1,"result":{}}']
+    reply, state = map(msgspec.json.decode, Decoder(headers=True).feed(done.stdout))
+    assert (reply, state["method"]) == ({"jsonrpc": "2.0", "id": 1, "result": {}}, "state")
     assert done.stderr.count(b"stray") == 2
 
 

@@ -78,6 +78,11 @@ def _health(arguments: Namespace) -> int:
 
 def _metrics(arguments: Namespace) -> int:
     with _connect(arguments) as daemon:
+        if arguments.prometheus:
+            sys.stdout.write(daemon.metrics_prometheus()["text"])
+            return 0
+        if arguments.reset:
+            return _show(arguments, daemon.metrics_reset(), "metrics_reset")
         return _show(arguments, daemon.metrics(), "metrics")
 
 

@@ -104,6 +104,12 @@ def _trust(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--list", action="store_true", help="which workspaces were trusted")
 
 
+def _metrics(parser: argparse.ArgumentParser) -> None:
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--prometheus", action="store_true", help="print them as text for Prometheus")
+    form.add_argument("--reset", action="store_true", help="count anew")
+
+
 def _logs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=_count, default=20, dest="lines", metavar="N", help="how many lines (default 20)")
     parser.add_argument("-f", action="store_true", dest="follow", help="go on with what comes")
@@ -119,7 +125,7 @@ _COMMANDS: Commands = {
     "find": ("find", "symbols by name, or by the end of their path", _find),
     "status": ("status", "whether the daemon runs, and what it holds", _nothing),
     "health": ("health", "whether all is well, and if not, what to do", _nothing),
-    "metrics": ("metrics", "counts and latencies of every operation", _nothing),
+    "metrics": ("metrics", "counts and latencies of everything", _metrics),
     "start": ("start", "start the daemon, if none runs", _nothing),
     "stop": ("stop", "have the daemon finish its work and leave", _nothing),
     "restart": ("restart", "stop, then start", _nothing),

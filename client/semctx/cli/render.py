@@ -19,11 +19,14 @@ if TYPE_CHECKING:
         FindResult,
         HealthResult,
         HelloResult,
+        MetricsReset,
         MetricsResult,
+        OperationMetrics,
         Stopping,
         Symbol,
         TrustList,
         TrustState,
+        WorkspaceMetrics,
         WorkspaceState,
     )
 
@@ -129,6 +132,15 @@ def _metrics(answer: MetricsResult) -> Iterator[Line]:
     yield _TITLE, f"up {_duration(answer['uptime_s'])}"
     yield from _columns((name, str(count)) for name, count in answer["queries"].items())
     yield from _columns((name, f"{rate:.1%}") for name, rate in answer["rates"].items())
+    yield from _section("Operations", _operations(answer["operations"]))
+    for root, workspace in answer["workspaces"].items():
+        yield from _section(root, _columns([*_guards(workspace)]))
+        for session in workspace["sessions"]:
+            yield from _section(f"{session['name']}, {session['state']}", _operations(session["operations"]))
+    yield from _section("Cache", _cache_stats(answer["cache"]))
+
+
+def _operations(operations: dict[str, OperationMetrics]) -> list[Line]:
     rows: list[tuple[str, ...]] = [("method", "total", "error", "cached", "p50 ms", "p99 ms", "max ms")]
     rows += [
         (
@@ -136,10 +148,22 @@ def _metrics(answer: MetricsResult) -> Iterator[Line]:
             *(str(count) for count in (of["total"], of["error"], of["cached"])),
             *(f"{time:.2f}" for time in (of["p50_ms"], of["p99_ms"], of["max_ms"])),
         )
-        for name, of in answer["operations"].items()
+        for name, of in operations.items()
     ]
-    yield from _section("Operations", _columns(rows))
-    yield from _section("Cache", _cache_stats(answer["cache"]))
+    return _columns(rows) if operations else []
+
+
+def _guards(workspace: WorkspaceMetrics) -> Iterator[tuple[str, str]]:
+    index, gate = workspace["index"], workspace["gate"]
+    yield "epoch", str(workspace["epoch"])
+    yield "indexed", f"{_times(index['files'], 'file')}, {_times(index['symbols'], 'symbol')}"
+    yield "gate", f"{gate['total']} times, p50 {gate['p50_ms']:.2f} ms, p99 {gate['p99_ms']:.2f} ms"
+    yield from ((name, str(count)) for name, count in workspace["flights"].items())
+    yield "missed by the gate", str(workspace["witness"]["missed"])
+
+
+def _metrics_reset(answer: MetricsReset) -> Iterator[Line]:
+    yield _PLAIN, f"what was counted for {_duration(answer['was_s'])} is counted anew"
 
 
 def _cache_stats(answer: CacheStats) -> Iterator[Line]:
@@ -207,6 +231,7 @@ _VIEWS: dict[str, Callable[[Any], Iterable[Line]]] = {
     "status": _status,
     "health": _health,
     "metrics": _metrics,
+    "metrics_reset": _metrics_reset,
     "cache_stats": _cache_stats,
     "dropped": _dropped,
     "hello": _hello,

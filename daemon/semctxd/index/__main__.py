@@ -2,7 +2,8 @@
 
 `python -m semctxd.index ROOT`. The first message, whichever it is, builds the index; then messages are taken in
 order until the input ends.
-Standard output carries replies only; faults are logged on standard error and never end the process.
+Standard output carries replies, and the notification `state` when that has changed; faults are logged on standard
+error and never end the process.
 """
 
 from __future__ import annotations
@@ -89,11 +90,28 @@ def handle(live: LiveIndex, message: bytes) -> bytes | None:
 def serve(live: LiveIndex, source: int, sink: int) -> None:
     """Answer messages from one descriptor on the other until the first ends."""
     decoder = Decoder(headers=True)
+    told = b""
     while data := os.read(source, _CHUNK_BYTES):
         for message in decoder.feed(data):
             reply = handle(live, message)
             if reply is not None:
                 _write(sink, frame(reply, headers=True))
+            if (now := state(live)) != told:
+                told = now
+                _write(sink, frame(now, headers=True))
+
+
+def state(live: LiveIndex) -> bytes:
+    """What the index holds, and how far the scan is, as a notification (`IndexMetrics` of the protocol)."""
+    holds = {
+        "files": len(live.store.files),
+        "symbols": len(live.store.symbols),
+        "read": live.scan.read,
+        "to_read": live.scan.to_read,
+        "scan_ms": live.scan.seconds * 1e3,
+        "updates": live.updates,
+    }
+    return msgspec.json.encode({"jsonrpc": "2.0", "method": "state", "params": holds})
 
 
 def _write(sink: int, data: bytes) -> None:
@@ -106,7 +124,8 @@ def main() -> None:
     """Serve the index of the root named on the command line."""
     sink = os.dup(1)
     os.dup2(2, 1)  # whatever prints by mistake must not land among the replies
-    serve(LiveIndex(sys.argv[1]), 0, sink)
+    live = LiveIndex(sys.argv[1], lambda live: _write(sink, frame(state(live), headers=True)))
+    serve(live, 0, sink)
 
 
 if __name__ == "__main__":

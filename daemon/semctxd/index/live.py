@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from semctxd import tree
@@ -17,6 +17,7 @@ from semctxd.index.store import Store
 _SETTLED_NS = (
     50_000_000  # a file system's clock ticks in steps of up to 10 ms; a younger stat may stand for two contents
 )
+_TELL_S = 0.1
 
 
 class _Known(NamedTuple):
@@ -27,11 +28,22 @@ class _Known(NamedTuple):
     settled: bool  # whether an equal stat now proves that it is unchanged
 
 
+class Scan(NamedTuple):
+    """How far many files have been read."""
+
+    read: int
+    to_read: int
+    seconds: float
+
+
 class LiveIndex:
     """Store and resolver of a root. Not thread-safe; one question or change at a time."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, progress: Callable[[LiveIndex], None] = lambda live: None) -> None:
         self.root = os.fsencode(os.path.abspath(root))
+        self.scan = Scan(0, 0, 0.0)  # the one under way, or the last
+        self.updates = 0  # batches of changes taken in
+        self._progress = progress  # called now and then while many files are read
         self.store = Store()
         self.built = False  # whether everything below the root was read once
         self._ignored = tree.Ignored(self.root)
@@ -50,6 +62,7 @@ class LiveIndex:
 
     def apply(self, paths: Iterable[str]) -> None:
         """Bring absolute paths, files or folders, to the present; what exists is decided by `stat` now."""
+        self.updates += 1
         for path in dict.fromkeys(map(os.fsencode, paths)):
             if path != self.root and not path.startswith(self.root + b"/"):
                 continue
@@ -94,9 +107,15 @@ class LiveIndex:
             return
         stats = dict(changed)
         now = time.time_ns()
-        for path, digest, record in build.records(self.root, changed):
+        started = told = time.perf_counter()
+        for count, (path, digest, record) in enumerate(build.records(self.root, changed), 1):
             self._known[path] = _Known(stats[path], digest, now - stats[path][1] > _SETTLED_NS)
             self.store.put(record)
+            clock = time.perf_counter()
+            self.scan = Scan(count, len(changed), clock - started)
+            if clock - told > _TELL_S:
+                told = clock
+                self._progress(self)
 
     def _read(self, path: bytes, stat: build.Stat) -> None:
         now = time.time_ns()

@@ -9,14 +9,19 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from semctx.errors import SemctxError
+from semctx.protocol import IndexMetrics
 from semctxd import logs
-from semctxd.child import Child, Spawn
+from semctxd.child import Child, Message, Spawn
 from semctxd.errors import IndexerFailed, InternalError
 from semctxd.model import Change, What
 from semctxd.tree import IGNORE_FILES, sayable
 
 _log = logs.get("index")
 _IGNORE_FILES = frozenset(map(os.fsdecode, IGNORE_FILES))
+
+
+EMPTY: IndexMetrics = {"files": 0, "symbols": 0, "read": 0, "to_read": 0, "scan_ms": 0.0, "updates": 0}
+"""What there is without an indexer."""
 
 
 class IndexerSession(Child):
@@ -29,6 +34,7 @@ class IndexerSession(Child):
         super().__init__("indexer", argv, cwd="/", env=env, deadline_s=deadline_s, spawn=spawn, changed=changed)
         self._root = root
         self._due: dict[str, None] = {}
+        self.index = EMPTY
 
     def notice(self, changes: Iterable[Change]) -> None:
         """See Child: what lies in the root. Everything stands for the root, an ignore file above it for one in it."""
@@ -57,6 +63,10 @@ class IndexerSession(Child):
     def _tell(self, paths: list[str]) -> None:
         self.write(msgspec.json.encode({"jsonrpc": "2.0", "method": "changes", "params": {"paths": paths}}))
 
+    def message(self, message: Message) -> None:
+        """See Child: what the index holds has changed."""
+        self.index = msgspec.json.decode(message.params, type=IndexMetrics)
+
     def refused(self, error: bytes) -> SemctxError:
         """See Child: a fault of the indexer is logged with its traceback, which no client sees."""
         refusal = super().refused(error)
@@ -69,6 +79,7 @@ class IndexerSession(Child):
     def forget(self) -> None:
         """See Child."""
         self._due.clear()
+        self.index = EMPTY
 
     def crashed(self, why: str) -> SemctxError:
         """See Child."""

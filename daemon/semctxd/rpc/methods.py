@@ -8,10 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from anyio import to_thread
 
 from semctx import __version__
 from semctx.errors import PROTOCOL
-from semctxd import health
+from semctxd import health, prometheus, readings
 from semctxd.errors import UnknownView, VersionMismatch
 from semctxd.lsp.interpreter import Environment
 from semctxd.model import Change, What
@@ -75,7 +76,19 @@ async def cache_clear(connection: Connection, params: Params) -> object:
 
 async def metrics_get(connection: Connection, params: Params) -> object:
     """metrics/get."""
-    return health.metrics(connection.service)
+    return readings.metrics(connection.service)
+
+
+async def metrics_reset(connection: Connection, params: Params) -> object:
+    """metrics/reset."""
+    return {"was_s": round(connection.service.reset_metrics(), 3)}
+
+
+async def metrics_prometheus(connection: Connection, params: Params) -> object:
+    """metrics/prometheus: the text is made in a thread, as its library takes a tenth of a second to import."""
+    service = connection.service
+    text = await to_thread.run_sync(prometheus.text, readings.metrics(service), health.report(service))
+    return {"content_type": prometheus.CONTENT_TYPE, "text": text}
 
 
 async def health_report(connection: Connection, params: Params) -> object:
@@ -102,6 +115,8 @@ _HANDLERS: dict[str, Handler] = {
     "cache/invalidate": cache_invalidate,
     "cache/clear": cache_clear,
     "metrics/get": metrics_get,
+    "metrics/reset": metrics_reset,
+    "metrics/prometheus": metrics_prometheus,
     "health": health_report,
     "events/subscribe": events_subscribe,
     "trust/show": trust.show,

@@ -8,7 +8,9 @@ task of its own, so that replies overtake each other and each can be cancelled.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import select
+import time
 import uuid
 from contextlib import suppress
 from time import perf_counter
@@ -19,6 +21,7 @@ import msgspec
 
 from semctx.errors import SemctxError
 from semctx.framing import Decoder, FrameError, frame
+from semctx.protocol import RecentRequest
 from semctxd import logs
 from semctxd.errors import Cancelled, InvalidRequest, ParseError, ShuttingDown, TooManyRequests
 from semctxd.lsp.interpreter import Environment
@@ -49,6 +52,7 @@ class _Cancel(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(Request).decode
 _log = logs.get("rpc")
+_numbers = itertools.count(1)  # of connections
 
 
 class Connection(asyncio.Protocol):
@@ -57,6 +61,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, service: Service, routes: Routes) -> None:
         self.service = service
         self._all_routes = routes
+        self.number = next(_numbers)
+        self._numbers = itertools.count(1)  # of requests that are no hits
         self.view = uuid.uuid4().hex
         self.topics: frozenset[str] = frozenset()
         self._decoder = Decoder()
@@ -206,6 +212,7 @@ class Connection(asyncio.Protocol):
         scope = self._running[request_id] = anyio.CancelScope()
 
         async def run() -> None:
+            logs.number_request(f"{self.number}.{next(self._numbers)}")
             with self.service.request():
                 with scope:
                     reply = await dispatch(message, TABLE, self, self.service.config.daemon.max_batch)
@@ -243,8 +250,22 @@ class Connection(asyncio.Protocol):
 
     def finished(self, method: str, seconds: float, error: str | None, cached: bool) -> None:
         """See dispatch.Context: the canonical line of a request."""
-        self.service.metrics.record(method, seconds, error, cached)
-        _log.info("request", method=method, ms=round(seconds * 1e3, 3), error=error, cached=cached, client=self.client)
+        metrics, slow_s = self.service.metrics, self.service.config.log.slow_s
+        metrics.record(method, seconds, error, cached)
+        ms = round(seconds * 1e3, 3)
+        is_slow = bool(slow_s) and seconds >= slow_s
+        log = _log.warning if is_slow else _log.info
+        log("request", method=method, ms=ms, error=error, cached=cached, slow=is_slow, client=self.client)
+        if error or is_slow:
+            recent: RecentRequest = {
+                "at": round(time.time(), 3),
+                "request": logs.request_number(),
+                "method": method,
+                "ms": ms,
+                "error": error or "",
+                "client": self.client,
+            }
+            metrics.recent.append(recent)
 
 
 def _id_of(number: bytes) -> object:
