@@ -17,7 +17,7 @@ LAYERS = (
     {"rpc", "web"},
     {"readings", "prometheus"},
     {"context", "symbols", "editor", "health"},
-    {"service"},
+    {"service", "compose"},
     {"workspace"},
     {"documents", "lsp", "cache", "index", "watch"},
     {"ranking", "child", "settings"},

@@ -73,6 +73,22 @@ ERRORS: dict[str, ErrorKind] = {
         "What is to be remembered cannot be written to the user's state folder.",
         "See the message; the folder is $XDG_STATE_HOME/semctx, or ~/.local/state/semctx.",
     ),
+    "FileNotFound": ErrorKind(-32025, "There is no such file.", "Correct the path: it is relative to the root."),
+    "FileRefused": ErrorKind(
+        -32018,
+        "The file cannot be shown: it is binary, too large, or no text in the encoding that it declares.",
+        "Ask for another file; Python source without a declaration is UTF-8.",
+    ),
+    "PositionOutside": ErrorKind(
+        -32019,
+        "The position lies outside of the file.",
+        "Lines count from 1, columns from 0 in UTF-16 code units; the file may have changed.",
+    ),
+    "NoSourceFiles": ErrorKind(
+        -32024,
+        "There is no file of a supported language.",
+        "Python is supported (.py, .pyi); ignored folders are left out. Ask with the root that holds the code.",
+    ),
     "ServerUnavailable": ErrorKind(
         -32020,
         "The language server's program is not installed, or it failed too often.",

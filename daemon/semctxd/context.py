@@ -9,23 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
 from typing import Any
 
-import anyio
 import msgspec
 
 from semctx.errors import SemctxError
-from semctxd import logs
-from semctxd.child import Reply
-from semctxd.errors import InternalError
+from semctxd import compose
 from semctxd.lsp.interpreter import Environment
-from semctxd.lsp.requests import respell
 from semctxd.lsp.session import LspSession
-from semctxd.lsp.sync import to_uri
 from semctxd.workspace import Answer, Produce, Workspace
-
-_LANGUAGE = "python"
 
 
 class _Markup(msgspec.Struct):
@@ -36,33 +28,9 @@ class _Hover(msgspec.Struct):
     contents: _Markup
 
 
-def identity(workspace: Workspace, env: Environment) -> str:
-    """Who answers: the session that enriches, or the index alone."""
-    session = _session(workspace, env)
-    return session.identity if session else workspace.root
-
-
 def produce(workspace: Workspace, params: bytes, env: Environment) -> Produce:
     """Work on the context for an intent; `params` are canonical. The answer lacks its closing brace."""
-
-    def start(reply: Reply) -> Callable[[], None]:
-        scope = anyio.CancelScope()
-
-        async def run() -> None:
-            with scope:
-                try:
-                    reply(await _context(workspace, params, env), None)
-                except SemctxError as error:
-                    reply(None, error)
-                except Exception:
-                    fault = InternalError()
-                    logs.get("context").exception("internal_error", correlation_id=fault.correlation_id)
-                    reply(None, fault)
-
-        workspace.spawn(run)
-        return scope.cancel
-
-    return start
+    return compose.produce(workspace, lambda: _context(workspace, params, env))
 
 
 async def _context(workspace: Workspace, params: bytes, env: Environment) -> bytes:
@@ -94,14 +62,10 @@ async def _ask_all(
 ) -> list[Answer] | None:
     """All answers; None where they did not come within the budget (they go on, for the next time), or where the
     server could not be asked."""
-    asked = []
-    for method, file, line, column in questions:
-        params = {
-            "textDocument": {"uri": to_uri(f"{workspace.root}/{file}")},
-            "position": {"line": line, "character": column},
-        }
-        work = workspace.lsp_work(session, method, respell(params, workspace.root, workspace.root))
-        asked.append(workspace.ask(work))
+    asked = [
+        workspace.ask(compose.about(workspace, session, method, file, (line, column)))
+        for method, file, line, column in questions
+    ]
     if asked:
         _, late = await asyncio.wait(asked, timeout=budget_s)
         if late:
@@ -129,6 +93,6 @@ def _describe(symbol: dict[str, Any], answer: Answer) -> None:
 
 def _session(workspace: Workspace, env: Environment) -> LspSession | None:
     try:
-        return workspace.servers.session(_LANGUAGE, "", env)
+        return compose.session(workspace, env)
     except SemctxError:
         return None

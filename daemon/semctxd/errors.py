@@ -91,6 +91,22 @@ class SymbolNotFound(RequestFailed):
     """Raised when no symbol has the name; the client is to pick one of `nearest`."""
 
 
+class FileNotFound(RequestFailed):
+    """Raised for a path that names no file; the client is to correct it."""
+
+
+class FileRefused(RequestFailed):
+    """Raised for a file that is no text or too large to be read; the client is to ask for another."""
+
+
+class PositionOutside(RequestFailed):
+    """Raised for a line or column that its file does not have; the client is to look at the file again."""
+
+
+class NoSourceFiles(RequestFailed):
+    """Raised where a root or folder has nothing in a supported language; the client is to name another."""
+
+
 class MethodNotAllowed(RequestFailed):
     """Raised for an LSP method that could write or that no entry exists for; the client is to use another."""
 

@@ -46,7 +46,14 @@ Publish = Callable[[str, dict[str, Any]], None]
 
 _MAX_TRIES = 6
 _SEEN_S = 30.0  # how long a change is remembered at least: much longer than the witness is late
-_OF_THE_TREE = ("SymbolNotFound", "ServerError")  # errors that another state of the tree may not give
+_OF_THE_TREE = (
+    "SymbolNotFound",
+    "NoSourceFiles",
+    "FileNotFound",
+    "FileRefused",
+    "PositionOutside",
+    "ServerError",
+)  # errors that another state of the tree may not give
 
 
 class Work(NamedTuple):
@@ -286,7 +293,7 @@ class Workspace:
             if not self._may_ask(file, session):
                 raise OutsideRoot(f"{file} lies outside {self.root}")
 
-        unseen = [file for file in spelt.files if not self.trees.covers(os.fsencode(os.path.dirname(file)))]
+        unseen = [file for file in spelt.files if not self.sees(file)]
 
         def produce(reply: Reply) -> Callable[[], None]:
             session.notice(Change(file, What.MODIFIED) for file in unseen)  # nobody tells
@@ -300,6 +307,10 @@ class Workspace:
             file=spelt.files[0] if READ_ONLY[method] == "file" else None,
             keep=not unseen,
         )
+
+    def sees(self, file: str) -> bool:
+        """Whether a change of a file (absolute, or relative to the root) would be noticed."""
+        return self.trees.covers(os.fsencode(os.path.dirname(os.path.join(self.root, file))))
 
     async def indexed(self, method: str, params: bytes) -> bytes:
         """Ask the indexer, past the cache. Raises its typed errors."""
@@ -321,12 +332,7 @@ class Workspace:
         return raw
 
     def _may_ask(self, file: str, session: LspSession) -> bool:
-        return (
-            file.startswith(self.root + "/")
-            or file == self.root
-            or file in session.reported
-            or self.trees.covers(os.fsencode(os.path.dirname(file)))
-        )
+        return file.startswith(self.root + "/") or file == self.root or file in session.reported or self.sees(file)
 
     def _fly(self, flight: Flight) -> None:
         flight.cancel = flight.work.produce(lambda raw, error: self._landed(flight, raw, error))

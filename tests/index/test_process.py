@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from semctx.framing import Decoder, frame
-from semctxd.index import __main__ as process
 from tests.index.conftest import write
 from tests.index.test_answer import SHOP
 
@@ -128,4 +127,3 @@ def test_only_what_is_needed_is_imported() -> None:
     heavy = {"anyio", "asyncio", "structlog", "numpy", "pygls", "lsprotocol", "jsonrpcserver", "watchfiles"}
     script = f"import sys, semctxd.index.__main__; print(sorted({heavy!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60).stdout == b"[]\n"
-    assert set(process._REQUESTS) == {"statistics", "context/query", "files/relevant", "symbols/find"}

@@ -19,6 +19,7 @@ import msgspec
 
 from semctx.errors import SemctxError
 from semctx.framing import Decoder, frame
+from semctxd.index import byname
 from semctxd.index.answer import context, relevant_files
 from semctxd.index.find import find
 from semctxd.index.live import LiveIndex
@@ -42,6 +43,14 @@ _REQUESTS: dict[str, Callable[[LiveIndex, dict[str, Any]], dict[str, Any]]] = {
     "context/query": context,
     "files/relevant": relevant_files,
     "symbols/find": find,
+    "symbols/overview": byname.overview,
+    "symbols/body": byname.body,
+    "symbols/targets": byname.targets,
+    "symbols/files": byname.files,
+    "show/places": byname.show_places,
+    "show/hover": byname.show_hover,
+    "show/calls": byname.show_calls,
+    "show/diagnostics": byname.show_diagnostics,
 }
 
 

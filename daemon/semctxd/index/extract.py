@@ -26,7 +26,7 @@ MAX_BYTES = 2_000_000
 """A larger file is generated data: it is known by name only."""
 
 _LANGUAGE = Language(tree_sitter_python.language())
-_PARSER = Parser(_LANGUAGE)
+PARSER = Parser(_LANGUAGE)
 
 
 def _id(kind: str) -> int:
@@ -80,10 +80,15 @@ def decode(data: bytes) -> str | None:
     if data.isascii():
         return data.decode("ascii")
     try:
-        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+        encoding = encoding_of(data)
     except SyntaxError:  # an unknown encoding, or bytes that are not the UTF-8 they should be
         encoding = "utf-8-sig"
     return data.decode(encoding, errors="replace")
+
+
+def encoding_of(data: bytes) -> str:
+    """The encoding of source text by PEP 263. Raises SyntaxError."""
+    return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
 
 
 def terms(symbol: Record, path_terms: Iterable[str]) -> tuple[str, bytes]:
@@ -113,10 +118,10 @@ class _File:
         self.imports: list[Import] = []
         self.path_terms = words(path.rpartition(".")[0].removesuffix("/__init__").replace("/", " "))
         self.source, self.bodies = outline(self.whole)
-        self.root = _PARSER.parse(self.source).root_node
+        self.root = PARSER.parse(self.source).root_node
         if self.bodies and self.root.has_error:
             self.source, self.bodies = self.whole, {}
-            self.root = _PARSER.parse(self.source).root_node
+            self.root = PARSER.parse(self.source).root_node
         self.ascii = text.isascii()
 
     def record(self) -> FileRecord:

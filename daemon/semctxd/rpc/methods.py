@@ -44,7 +44,7 @@ async def session_hello(connection: Connection, params: Params) -> object:
 
 
 async def query(name: str, connection: Connection, params: Params) -> Served:
-    """The four queries whose answers are kept."""
+    """The queries whose answers are kept."""
     asked = question(name, msgspec.json.encode(params))
     workspace = await connection.service.workspace(asked.root, indexed=asked.lsp is None)
     return await answer(workspace, asked, connection.env)

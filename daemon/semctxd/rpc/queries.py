@@ -11,7 +11,7 @@ from time import perf_counter
 
 import msgspec
 
-from semctxd import context
+from semctxd import compose, context, symbols
 from semctxd.child import Reply
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import put_back, respell
@@ -28,8 +28,8 @@ def key_of(workspace: Workspace, asked: Question, env: Environment) -> Key:
     if asked.lsp:
         session = workspace.servers.session(asked.lsp.language, asked.lsp.server, env)
         return Key(session.identity, asked.method, asked.params)
-    if asked.method == "context/query":
-        return Key(context.identity(workspace, env), asked.method, asked.params)
+    if asked.method == "context/query" or asked.method in symbols.SERVED:
+        return Key(compose.identity(workspace, env), asked.method, asked.params)
     return Key(workspace.root, asked.method, asked.params)
 
 
@@ -99,6 +99,8 @@ def _work(workspace: Workspace, asked: Question, env: Environment) -> Work:
         return workspace.lsp_work(session, asked.method, asked.lsp.spelt)
     if asked.method == "context/query":
         return Work(key, context.produce(workspace, asked.params, env), workspace.indexer)
+    if asked.method in symbols.SERVED:
+        return symbols.work(workspace, key, env)
 
     def produce(reply: Reply) -> Callable[[], None]:
         number = workspace.indexer.ask(asked.method, asked.params, lambda raw, error: reply(raw and raw[:-1], error))

@@ -13,11 +13,14 @@ from typing import Any, NamedTuple, cast, get_type_hints, is_typeddict
 
 import msgspec
 
-from semctx.protocol import METHODS
+from semctx.protocol import METHODS, SymbolParams
 from semctxd.errors import InvalidParams, MethodNotAllowed, OutsideRoot
 from semctxd.lsp.requests import READ_ONLY, Spelt, respell
 
-QUERIES = frozenset({"lsp/request", "context/query", "files/relevant", "symbols/find"})
+QUERIES = frozenset(
+    {"lsp/request", "context/query", "files/relevant", "diagnostics"}
+    | {name for name in METHODS if name.startswith("symbols/")}
+)
 """The methods whose answers are kept."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -27,7 +30,7 @@ _MAX_LIMIT = 1000
 
 
 class Question(NamedTuple):
-    """One of the four queries, ready to be looked up."""
+    """One of the queries, ready to be looked up."""
 
     root: str  # as the client wrote it
     strict: bool
@@ -61,6 +64,10 @@ def question(method: str, raw: bytes) -> Question:
     if method != "lsp/request":
         if "targetFile" in params:
             params["targetFile"] = relative(params["targetFile"], root)
+        if METHODS[method].params is SymbolParams:
+            _check_target(params, method)
+        if "file" in params:
+            params["file"] = _file(params["file"], root)
         return Question(root, strict, method, msgspec.json.encode(params, order="sorted"))
     asked = params["method"]
     if asked not in READ_ONLY:
@@ -94,6 +101,18 @@ def relative(file: str, *roots: str) -> str:
         if path.startswith(root + "/"):
             return path[len(root) + 1 :]
     raise OutsideRoot(f"{file} lies outside {roots[0]}")
+
+
+def _file(file: str, root: str) -> str:
+    """As `relative`, "" for the root itself."""
+    return "" if os.path.normpath(os.path.join(root, file)) == root else relative(file, root)
+
+
+def _check_target(params: dict[str, Any], method: str) -> None:
+    """Raises InvalidParams where neither a name nor a position is given, or parts of both."""
+    given = [name for name in ("line", "column") if name in params]
+    if ("name" in params and given) or ("name" not in params and ("file" not in params or len(given) < 2)):
+        raise InvalidParams(f"{method}: give either `name` (with or without `file`), or `file`, `line` and `column`")
 
 
 def _refuse_unknown(value: dict[str, Any], kind: type, where: str) -> None:

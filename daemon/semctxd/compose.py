@@ -1,0 +1,72 @@
+"""What answers share that are composed of others: of what the indexer and a language server say."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+
+from semctx.errors import SemctxError
+from semctxd import logs
+from semctxd.child import Reply
+from semctxd.errors import InternalError
+from semctxd.lsp.interpreter import Environment
+from semctxd.lsp.requests import respell
+from semctxd.lsp.session import LspSession
+from semctxd.lsp.sync import to_uri
+from semctxd.workspace import Produce, Work, Workspace
+
+_LANGUAGE = "python"
+_log = logs.get("compose")
+
+
+def session(workspace: Workspace, env: Environment) -> LspSession:
+    """The session of the workspace's language. Raises UnknownServer or ServerUnavailable."""
+    return workspace.servers.session(_LANGUAGE, "", env)
+
+
+def identity(workspace: Workspace, env: Environment) -> str:
+    """Who answers: that session, or the index alone where there is none."""
+    try:
+        return session(workspace, env).identity
+    except SemctxError:
+        return workspace.root
+
+
+def about(
+    workspace: Workspace, session: LspSession, method: str, file: str, at: tuple[int, int] | None = None, **more: Any
+) -> Work:
+    """An LSP request about a file (relative to the root), and a position in it (0-based), as work."""
+    params: dict[str, Any] = {"textDocument": {"uri": to_uri(f"{workspace.root}/{file}")}, **more}
+    if at is not None:
+        params["position"] = {"line": at[0], "character": at[1]}
+    return asking(workspace, session, method, params)
+
+
+def asking(workspace: Workspace, session: LspSession, method: str, params: dict[str, Any]) -> Work:
+    """An LSP request as work; its URIs are in the server's spelling."""
+    return workspace.lsp_work(session, method, respell(params, workspace.root, workspace.root))
+
+
+def produce(workspace: Workspace, run: Callable[[], Awaitable[bytes]]) -> Produce:
+    """A coroutine function as work: what it returns is the answer, what it raises a typed error."""
+
+    def start(reply: Reply) -> Callable[[], None]:
+        scope = anyio.CancelScope()
+
+        async def task() -> None:
+            with scope:
+                try:
+                    reply(await run(), None)
+                except SemctxError as error:
+                    reply(None, error)
+                except Exception:
+                    fault = InternalError()
+                    _log.exception("internal_error", correlation_id=fault.correlation_id)
+                    reply(None, fault)
+
+        workspace.spawn(task)
+        return scope.cancel
+
+    return start
