@@ -37,6 +37,7 @@ HOMES = {
     "pathspec": ("tree.py",),
     "uvloop": ("app.py",),
     "prometheus_client": ("prometheus.py",),
+    "h11": ("web/http.py",),
 }
 NOT_IN_RANKING = {"asyncio", "anyio", "time", "os", "random"}
 

@@ -41,6 +41,7 @@ async def serve(listener: Listener, config: Config, ready: Ready) -> None:
         server = await asyncio.get_running_loop().create_unix_server(
             lambda: Connection(service, routes), sock=listener.socket, backlog=BACKLOG, **keep_socket
         )
+        http = await _monitored(service, config.http.port)
         tasks.start_soon(_stop_on_signal, service)
         tasks.start_soon(_keep_house, service, listener)
         tasks.start_soon(_measure_lag, service.metrics)
@@ -53,7 +54,24 @@ async def serve(listener: Listener, config: Config, ready: Ready) -> None:
         notify("STOPPING=1")
         server.close()
         await service.drain()
+        if http:
+            http.close()
         tasks.cancel_scope.cancel()
+
+
+async def _monitored(service: Service, port: int) -> asyncio.Server | None:
+    """The endpoint for monitoring, if there is to be one. Without it the daemon does all else."""
+    if not port:
+        return None
+    from semctxd.web import pages
+
+    try:
+        return await pages.listen(service, port)
+    except OSError as error:
+        reason = f"[http] port {port} cannot be listened on: {error.strerror}: choose another one, and restart"
+        service.problems["http"] = reason
+        _log.warning("http_unusable", port=port, reason=reason)
+        return None
 
 
 async def _stop_on_signal(service: Service) -> None:

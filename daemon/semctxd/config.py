@@ -79,6 +79,12 @@ class Language(Struct, frozen=True, forbid_unknown_fields=True):
     server: Text  # a name in the registry
 
 
+class Http(Struct, frozen=True, forbid_unknown_fields=True):
+    """The endpoint for monitoring, on 127.0.0.1."""
+
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0  # 0: there is none
+
+
 class Watch(Struct, frozen=True, forbid_unknown_fields=True):
     """How changes of files are noticed."""
 
@@ -107,6 +113,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     context: Context = Context()
     languages: dict[str, Language] = {}
     watch: Watch = Watch()
+    http: Http = Http()
     servers: dict[str, Server] = {}
 
     def __post_init__(self) -> None:

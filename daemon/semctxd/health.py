@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Literal, TypedDict
 
 from semctx import __version__
 from semctx.protocol import HealthResult, SessionState, WorkspaceState
@@ -11,12 +12,32 @@ from semctxd.child import Child
 from semctxd.service import Service
 from semctxd.workspace import Workspace
 
+Status = Literal["ok", "degraded", "failing"]
+
+
+class ServerState(SessionState):
+    """A language server, and whose it is."""
+
+    root: str
+
+
+class ServersHealth(TypedDict):
+    """What `/health/lsp` says."""
+
+    status: Status
+    servers: list[ServerState]
+
+
 _WHAT_TO_DO = {
     "watch-limit": "the kernel's watch limit is reached: raise fs.inotify.max_user_watches",
-    "many-linked-files": "too many source files are links, which are compared by stat: nothing is kept in memory",
-    "sweep": "the tree changes without a sign and has more files than can be compared in daemon.gate_deadline_s",
-    "nested-links": "a symlink in a symlinked folder leads to files that are not watched: nothing is kept in memory",
-    "unproven": "this platform has no inotify: a change is noticed with a delay",
+    "many-linked-files": "too many source files are links, which are compared by stat, so nothing is kept in memory:"
+    " ask with a folder that has fewer as the root",
+    "sweep": "the tree changes without a sign and has more files than can be compared in time:"
+    " raise [daemon] gate_deadline_s, or ask with a smaller folder as the root",
+    "nested-links": "a symlink in a symlinked folder leads to files that are not watched, so nothing is kept in memory:"
+    " link to those files from the root itself",
+    "unproven": "this platform has no inotify, and a change is noticed with a delay:"
+    " after an edit, wait a second before asking",
 }
 
 
@@ -43,6 +64,7 @@ def report(service: Service) -> HealthResult:
         for session in state["sessions"]
         if session["state"] == "failed"
     ]
+    reasons += service.problems.values()
     missed = sum(workspace.witness["missed"] for workspace in service.workspaces.values())
     if missed:
         reasons.append(f"the second watcher saw {missed} changes that the gate had not: please report this")
@@ -56,6 +78,19 @@ def report(service: Service) -> HealthResult:
         "connections": len(service.clients),
         "workspaces": workspaces,
     }
+
+
+def of_servers(report: HealthResult) -> ServersHealth:
+    """The language servers' part of a report."""
+    servers: list[ServerState] = [
+        {"root": workspace["root"], **session}
+        for workspace in report["workspaces"]
+        for session in workspace["sessions"]
+        if session["name"] != "indexer"
+    ]
+    states = {server["state"] for server in servers}
+    status: Status = "failing" if "failed" in states else "degraded" if "crashed" in states else "ok"
+    return {"status": status, "servers": servers}
 
 
 def _workspace(workspace: Workspace) -> WorkspaceState:

@@ -59,6 +59,7 @@ class Service:
             ttl_s=config.cache.ttl_s, max_entries=config.cache.max_entries, max_bytes=config.cache.max_bytes
         )
         self.clients: set[Client] = set()
+        self.problems: dict[str, str] = {}  # what of the daemon itself does not work -> why, and what to do
         self.workspaces: dict[str, Workspace] = {}  # by canonical root
         self.stopping = anyio.Event()
         self.draining = False
