@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from semctxd.cache import _ENTRY_OVERHEAD_BYTES, Cache, Shelf
-from semctxd.model import Change, Key, What
+from semctxd.closures import Closures
+from semctxd.model import ANY, Change, Depends, Key, What
 
 START = 1000.0
 
@@ -23,8 +24,8 @@ def cache(ttl_s: float = 10.0, max_entries: int = 100, max_bytes: int = 1_000_00
     return Cache(ttl_s=ttl_s, max_entries=max_entries, max_bytes=max_bytes), Shelf()
 
 
-def put(kept: Cache, shelf: Shelf, key: Key, raw: bytes, file: str | None = None, after_s: float = 0.0) -> None:
-    kept.put(shelf, key, raw, file, START + after_s)
+def put(kept: Cache, shelf: Shelf, key: Key, raw: bytes, depends: Depends = ANY, after_s: float = 0.0) -> None:
+    kept.put(shelf, key, raw, depends, START + after_s)
 
 
 def get(kept: Cache, shelf: Shelf, key: Key, after_s: float = 0.0) -> bytes | None:
@@ -42,8 +43,8 @@ def test_an_entry_lives_as_long_as_its_ttl_and_no_longer() -> None:
 
 def test_storing_again_replaces_the_answer_and_what_it_depends_on() -> None:
     kept, shelf = cache(ttl_s=10)
-    put(kept, shelf, key("a"), b"old", "/r/a.py")
-    put(kept, shelf, key("a"), b"newer", "/r/b.py", after_s=9)
+    put(kept, shelf, key("a"), b"old", Depends("/r/a.py"))
+    put(kept, shelf, key("a"), b"newer", Depends("/r/b.py"), after_s=9)
     assert get(kept, shelf, key("a"), after_s=18) == b"newer"
     assert kept.invalidate(shelf, [Change("/r/a.py", What.MODIFIED)]) == 0
     assert kept.invalidate(shelf, [Change("/r/b.py", What.MODIFIED)]) == 1
@@ -84,10 +85,69 @@ def test_an_answer_too_large_is_not_kept_and_pushes_nothing_out() -> None:
 
 def filled() -> tuple[Cache, Shelf]:
     kept, shelf = cache()
-    put(kept, shelf, key("own"), b"1", "/r/a.py")
-    put(kept, shelf, key("other"), b"1", "/r/b.py")
+    put(kept, shelf, key("own"), b"1", Depends("/r/a.py"))
+    put(kept, shelf, key("other"), b"1", Depends("/r/b.py"))
     put(kept, shelf, key("any"), b"1")
     return kept, shelf
+
+
+KNOWN = {"/r/a.py": {"a", "b"}, "/r/b.py": {"b"}, "/r/c.py": {"c"}}  # a imports b; of d nothing is known
+
+
+def imported() -> tuple[Cache, Shelf]:
+    kept, shelf = cache()
+    for name in "abcd":
+        put(kept, shelf, key(name), b"1", Depends(f"/r/{name}.py", imports=True))
+    for file, closure in KNOWN.items():
+        shelf.closures.learn(file, [f"/r/{name}.py" for name in sorted(closure)])
+    return kept, shelf
+
+
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ([Change("/r/a.py", What.MODIFIED)], "bc"),
+        ([Change("/r/b.py", What.MODIFIED)], "c"),
+        ([Change("/r/b.py", What.APPEARED)], "c"),  # replaced by a rename
+        ([Change("/r/c.py", What.MODIFIED)], "ab"),
+        ([Change("/r/a.py", What.MODIFIED), Change("/r/c.py", What.MODIFIED)], "b"),
+        ([Change("/r/c.py", What.GONE)], ""),
+        ([Change("/r/d.py", What.MODIFIED)], ""),  # no closure is known to hold it
+        ([Change("/r/c.py", What.MODIFIED), Change("/r/new.py", What.APPEARED)], ""),
+        ([Change("/r/c.py", What.APPEARED, is_folder=True)], ""),
+        ([Change("", What.EVERYTHING)], ""),
+    ],
+)
+def test_what_outlives_a_change_of_files_that_are_not_imported(changes: list[Change], left: str) -> None:
+    kept, shelf = imported()
+    assert kept.invalidate(shelf, changes) == 4 - len(left)
+    assert "".join(name for name in "abcd" if get(kept, shelf, key(name))) == left
+    assert [name for name in "abcd" if f"/r/{name}.py" in shelf.closures] == list(left)
+
+
+def test_a_closure_that_is_forgotten_protects_nothing_until_it_is_learnt_again() -> None:
+    kept, shelf = imported()
+    kept.invalidate(shelf, [Change("/r/b.py", What.MODIFIED)])
+    put(kept, shelf, key("b"), b"2", Depends("/r/b.py", imports=True))
+    kept.invalidate(shelf, [Change("/r/a.py", What.MODIFIED)])
+    assert [name for name in "bc" if get(kept, shelf, key(name))] == ["c"]
+    put(kept, shelf, key("b"), b"3", Depends("/r/b.py", imports=True))
+    shelf.closures.learn("/r/b.py", ["/r/b.py"])
+    kept.invalidate(shelf, [Change("/r/a.py", What.MODIFIED)])
+    assert get(kept, shelf, key("b")) == b"3"
+    shelf.closures.forget()
+    kept.invalidate(shelf, [Change("/r/a.py", What.MODIFIED)])
+    assert shelf.size == 0
+
+
+def test_closures_of_many_files() -> None:
+    closures = Closures()
+    for number in range(100):
+        closures.learn(f"/r/{number}.py", [f"/r/{other}.py" for other in range(number, 100, number or 200)])
+    touched = closures.touched_by([Change("/r/84.py", What.MODIFIED)])
+    assert [number for number in range(100) if touched(f"/r/{number}.py")] == [
+        number for number in range(1, 100) if 84 % number == 0
+    ]
 
 
 @pytest.mark.parametrize(
@@ -148,13 +208,14 @@ def test_statistics() -> None:
 class Modelled(NamedTuple):
     shelf: int
     raw: bytes
-    file: str | None
+    depends: Depends
     expires: float
 
 
 names = st.sampled_from("abcdefgh")
 shelves = st.integers(0, 1)
-files = st.sampled_from(["/r/a.py", "/r/b.py", "/r/c.py", None])
+FILES = ("/r/a.py", "/r/b.py", "/r/c.py")
+dependencies = st.builds(Depends, st.sampled_from(FILES), st.booleans()) | st.just(ANY)
 
 
 class CacheMachine(RuleBasedStateMachine):
@@ -168,6 +229,8 @@ class CacheMachine(RuleBasedStateMachine):
         self.cache = Cache(ttl_s=self.TTL_S, max_entries=self.MAX_ENTRIES, max_bytes=self.MAX_BYTES)
         self.shelves = [Shelf(), Shelf()]
         self.model: dict[Key, Modelled] = {}
+        self.closures: list[dict[str, set[str]]] = [{}, {}]
+        self.known: list[set[str]] = [set(), set()]
 
     def key(self, name: str, shelf: int) -> Key:
         return Key(f"session {shelf}", "m", name.encode())
@@ -175,12 +238,12 @@ class CacheMachine(RuleBasedStateMachine):
     def size(self, key: Key) -> int:
         return len(self.model[key].raw) + len(key.params) + _ENTRY_OVERHEAD_BYTES
 
-    @rule(name=names, shelf=shelves, length=st.integers(0, 500), file=files)
-    def put(self, name: str, shelf: int, length: int, file: str | None) -> None:
+    @rule(name=names, shelf=shelves, length=st.integers(0, 500), depends=dependencies)
+    def put(self, name: str, shelf: int, length: int, depends: Depends) -> None:
         key, raw = self.key(name, shelf), b"x" * length
-        self.cache.put(self.shelves[shelf], key, raw, file, self.now)
+        self.cache.put(self.shelves[shelf], key, raw, depends, self.now)
         self.model.pop(key, None)
-        self.model[key] = Modelled(shelf, raw, file, self.now + self.TTL_S)
+        self.model[key] = Modelled(shelf, raw, depends, self.now + self.TTL_S)
         if self.size(key) * 4 > self.MAX_BYTES:
             del self.model[key]
         while len(self.model) > self.MAX_ENTRIES or sum(map(self.size, self.model)) > self.MAX_BYTES:
@@ -202,14 +265,31 @@ class CacheMachine(RuleBasedStateMachine):
 
     @rule(shelf=shelves, file=st.sampled_from(["/r/a.py", "/r/b.py", "/r/never.py"]), what=st.sampled_from(What))
     def change(self, shelf: int, file: str, what: What) -> None:
+        closures = self.closures[shelf]
+        is_narrow = what not in (What.GONE, What.EVERYTHING) and file in self.known[shelf]
+        if is_narrow:
+            closures = self.closures[shelf] = {key: one for key, one in closures.items() if file not in one}
+        else:
+            closures.clear()
+            self.known[shelf].clear()
         gone = {
             key
             for key, one in self.model.items()
-            if one.shelf == shelf and (one.file in (None, file) or what is What.EVERYTHING)
+            if one.shelf == shelf
+            and (
+                what is What.EVERYTHING
+                or (one.depends.file not in closures if one.depends.imports else one.depends.file in ("", file))
+            )
         }
         assert self.cache.invalidate(self.shelves[shelf], [Change(file, what)]) == len(gone)
         for key in gone:
             del self.model[key]
+
+    @rule(shelf=shelves, file=st.sampled_from(FILES), others=st.sets(st.sampled_from(FILES)))
+    def learn(self, shelf: int, file: str, others: set[str]) -> None:
+        self.closures[shelf][file] = {file, *others}
+        self.known[shelf] |= {file, *others}
+        self.shelves[shelf].closures.learn(file, {file, *others})
 
     @rule(shelf=shelves)
     def clear(self, shelf: int) -> None:
@@ -223,10 +303,9 @@ class CacheMachine(RuleBasedStateMachine):
         for number, shelf in enumerate(self.shelves):
             own = [key for key, one in self.model.items() if one.shelf == number]
             assert (shelf.size, shelf.bytes) == (len(own), sum(map(self.size, own)))
-            assert shelf.of_any == {key for key in own if self.model[key].file is None}
-            assert {file: set(keys) for file, keys in shelf.of_file.items()} == {
-                file: {key for key in own if self.model[key].file == file}
-                for file in {self.model[key].file for key in own} - {None}
+            assert shelf.keys == {
+                depends: {key for key in own if self.model[key].depends == depends}
+                for depends in {self.model[key].depends for key in own}
             }
 
 

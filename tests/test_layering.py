@@ -20,7 +20,7 @@ LAYERS = (
     {"service", "compose"},
     {"workspace"},
     {"documents", "lsp", "cache", "index", "watch"},
-    {"ranking", "child", "settings"},
+    {"ranking", "child", "settings", "closures"},
     {"tree", "config", "detach", "notify"},
     {"model", "errors"},
     {"metrics", "logs", "events"},

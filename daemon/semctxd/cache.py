@@ -1,9 +1,9 @@
 """Answers in memory: raw JSON bytes, least recently used out first, invalidated by changes.
 
 Bounded in entries and in bytes over all workspaces; an entry lives at most `ttl_s` on the caller's monotonic clock.
-An entry depends either on its own file or on any source file of its workspace; a change of a folder, or of
-everything, clears the workspace. Who stores guarantees that the answer belongs to the present epoch: the cache
-knows nothing of epochs, clocks of files or watchers.
+What an entry depends on is said by who stores it (`Depends`); a change of a folder, or of everything, clears the
+workspace. Who stores guarantees that the answer belongs to the present epoch: the cache knows nothing of epochs, clocks
+of files or watchers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from semctx.protocol import CacheStats, MethodCache
-from semctxd.model import Change, Key, What
+from semctxd.closures import Closures
+from semctxd.model import Change, Depends, Key, What
 
 _ENTRY_OVERHEAD_BYTES = 400  # objects and index of an entry, measured with tracemalloc
 
@@ -22,7 +23,7 @@ class Entry(NamedTuple):
     """One answer."""
 
     raw: bytes
-    file: str | None  # the one file it depends on; None: any source file
+    depends: Depends
     expires: float
 
 
@@ -30,8 +31,8 @@ class Shelf:
     """The entries of one workspace, by what they depend on."""
 
     def __init__(self) -> None:
-        self.of_file: dict[str, set[Key]] = {}
-        self.of_any: set[Key] = set()
+        self.keys: dict[Depends, set[Key]] = {}
+        self.closures = Closures()
         self.size = 0
         self.bytes = 0
         self.reset()
@@ -76,21 +77,18 @@ class Cache:
         """Count a question that could not be answered from memory."""
         shelf.lookups[key.method][1] += 1
 
-    def put(self, shelf: Shelf, key: Key, raw: bytes, file: str | None, now: float) -> None:
-        """Store an answer that depends on `file`, or on any. One larger than a quarter of the cache is not kept."""
+    def put(self, shelf: Shelf, key: Key, raw: bytes, depends: Depends, now: float) -> None:
+        """Store an answer. One larger than a quarter of the cache is not kept."""
         if key in self._entries:
             self._drop(key)
         size = _size(key, raw)
         if size * 4 > self.max_bytes:
             return
-        self._entries[key] = (Entry(raw, file, now + self.ttl_s), shelf)
+        self._entries[key] = (Entry(raw, depends, now + self.ttl_s), shelf)
         self._bytes += size
         shelf.bytes += size
         shelf.size += 1
-        if file is None:
-            shelf.of_any.add(key)
-        else:
-            shelf.of_file.setdefault(file, set()).add(key)
+        shelf.keys.setdefault(depends, set()).add(key)
         while len(self._entries) > self.max_entries or self._bytes > self.max_bytes:
             oldest = next(iter(self._entries))
             self._entries[oldest][1].evictions += 1
@@ -99,13 +97,14 @@ class Cache:
     def invalidate(self, shelf: Shelf, changes: Sequence[Change]) -> int:
         """Drop what the changes may have made wrong; how many entries went."""
         before = shelf.size
+        touched = shelf.closures.touched_by(changes)
         if any(change.is_folder or change.what is What.EVERYTHING for change in changes):
             return self.clear(shelf)
-        for key in tuple(shelf.of_any):
-            self._drop(key)
-        for change in changes:
-            for key in tuple(shelf.of_file.get(change.path, ())):
-                self._drop(key)
+        paths = {change.path for change in changes}
+        for depends in tuple(shelf.keys):
+            if touched(depends.file) if depends.imports else not depends.file or depends.file in paths:
+                for key in tuple(shelf.keys[depends]):
+                    self._drop(key)
         dropped = before - shelf.size
         shelf.invalidations += dropped
         return dropped
@@ -113,7 +112,7 @@ class Cache:
     def clear(self, shelf: Shelf) -> int:
         """Drop every entry of a workspace; how many went."""
         dropped = shelf.size
-        for key in [*shelf.of_any, *(key for keys in shelf.of_file.values() for key in keys)]:
+        for key in [key for keys in shelf.keys.values() for key in keys]:
             self._drop(key)
         shelf.invalidations += dropped
         return dropped
@@ -149,13 +148,10 @@ class Cache:
         self._bytes -= size
         shelf.bytes -= size
         shelf.size -= 1
-        if entry.file is None:
-            shelf.of_any.discard(key)
-        else:
-            keys = shelf.of_file[entry.file]
-            keys.discard(key)
-            if not keys:
-                del shelf.of_file[entry.file]
+        keys = shelf.keys[entry.depends]
+        keys.discard(key)
+        if not keys:
+            del shelf.keys[entry.depends]
 
 
 def _size(key: Key, raw: bytes) -> int:

@@ -26,6 +26,17 @@ class Change(NamedTuple):
     is_folder: bool = False
 
 
+class Depends(NamedTuple):
+    """What an answer depends on: any source file; or one file's text alone; or with `imports` on all that the file
+    imports, too, and what that imports in turn."""
+
+    file: str = ""  # absolute; "" is any
+    imports: bool = False
+
+
+ANY = Depends()
+
+
 class Key(NamedTuple):
     """What makes two requests equal, beside the epoch: who answers, what is asked, through which view."""
 

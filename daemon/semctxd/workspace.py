@@ -23,6 +23,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import msgspec
+
 from semctx.errors import SemctxError
 from semctxd.cache import Cache, Shelf
 from semctxd.child import Child, Reply, Spawn
@@ -30,11 +32,11 @@ from semctxd.config import LOCAL_FILES, Config
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.index.session import IndexerSession
 from semctxd.lsp.interpreter import environment_file
-from semctxd.lsp.requests import READ_ONLY, Spelt
+from semctxd.lsp.requests import Spelt
 from semctxd.lsp.servers import Servers
 from semctxd.lsp.session import AskAgain, LspSession
 from semctxd.metrics import Histogram
-from semctxd.model import Change, Key, What
+from semctxd.model import ANY, Change, Depends, Key, What
 from semctxd.settings import Settings
 from semctxd.tree import sayable
 from semctxd.watch.trees import Gate
@@ -56,13 +58,17 @@ _OF_THE_TREE = (
 )  # errors that another state of the tree may not give
 
 
+class _Closure(msgspec.Struct):
+    files: list[str]
+
+
 class Work(NamedTuple):
     """A question, and who can answer it."""
 
     key: Key
     produce: Produce
     session: Child
-    file: str | None = None  # the one file that the answer depends on; None: any
+    depends: Depends = ANY
     keep: bool = True  # whether a change of what it depends on would be seen
 
 
@@ -111,6 +117,7 @@ class Workspace:
         self._publish = publish
         self._loop = asyncio.get_running_loop()
         self._flights: dict[Key, Flight] = {}  # the newest of each key
+        self._closures_due: set[str] = set()  # files whose closures the indexer is asked for
         self._seen: tuple[set[str], set[str]] = (set(), set())  # paths changed lately, and before: for the witness
         self._seen_since = 0.0
         self.trees = gate.open(root, self.apply)
@@ -246,6 +253,8 @@ class Workspace:
         self._gate.watch(self.trees, folder, below=below, done=done)
 
     def _changed(self, session: Child) -> None:
+        if session is self.indexer:
+            self.shelf.closures.forget()  # a new run knows files that the gate has not told of
         self._publish("sessions", {"root": self.root, "name": session.name, "state": session.state, "why": session.why})
 
     # -- answers
@@ -304,7 +313,7 @@ class Workspace:
             Key(session.identity, method, spelt.params),
             produce,
             session,
-            file=spelt.files[0] if READ_ONLY[method] == "file" else None,
+            depends=session.depends(method, spelt),
             keep=not unseen,
         )
 
@@ -355,7 +364,9 @@ class Workspace:
             work.session.note_reported(raw)
         if raw is not None and work.keep and not (moved or nudged or self.trees.degraded):
             self.counts["stored"] += 1
-            self._cache.put(self.shelf, work.key, raw, work.file, time.perf_counter())
+            self._cache.put(self.shelf, work.key, raw, work.depends, time.perf_counter())
+            if work.depends.imports:
+                self._learn_closure(work.depends.file)
         else:
             self.counts["not_stored"] += 1
         degraded = self.degraded | ({"changing"} if moved or nudged else set())
@@ -363,6 +374,26 @@ class Workspace:
         for waiter in flight.waiters:
             if not waiter.done():
                 waiter.set_result(answer)
+
+    def _learn_closure(self, file: str) -> None:
+        """Have the indexer say what a file imports, if it runs: answers about the file then outlive other edits.
+
+        What it says may be newer than the epoch, by changes that the gate is about to tell. The first file on the way
+        whose text they alter is in the closure, so they drop it.
+        """
+        if file in self.shelf.closures or file in self._closures_due or self.indexer.state != "ready":
+            return
+        epoch = self.epoch
+        self._closures_due.add(file)
+
+        def reply(raw: bytes | None, error: SemctxError | None) -> None:
+            self._closures_due.discard(file)
+            if raw and epoch == self.epoch:
+                found = msgspec.json.decode(raw, type=_Closure).files
+                if found:
+                    self.shelf.closures.learn(file, [f"{self.root}/{path}" for path in found])
+
+        self.indexer.ask("closure", msgspec.json.encode({"file": file.removeprefix(f"{self.root}/")}), reply)
 
     def _fly_again(self, flight: Flight) -> None:
         flight.tries += 1

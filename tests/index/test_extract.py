@@ -180,7 +180,7 @@ def test_no_half_written_file_fails(end: int) -> None:
 
 
 def test_a_file_that_is_no_text_or_too_large_is_known_by_name() -> None:
-    nothing = FileRecord("a.py", "", [], [], [])
+    nothing = FileRecord("a.py", "", [], [], [], "?")
     assert extract("a.py", b"\0\1\2def f(): pass") == nothing
     assert extract("a.py", b"x = 1\n" + b"#" * MAX_BYTES) == nothing
 

@@ -10,7 +10,7 @@ __all__ = ["CacheStats", "Dropped", "InvalidateParams", "MethodCache"]
 
 
 class InvalidateParams(TypedDict, total=False):
-    """Drop what depends on a file (all cross-file answers with it), or all of a workspace."""
+    """Drop what may depend on a file, or all of a workspace."""
 
     root: Required[str]
     file: str

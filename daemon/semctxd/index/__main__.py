@@ -38,8 +38,14 @@ def statistics(live: LiveIndex, _params: dict[str, Any]) -> dict[str, int]:
     }
 
 
+def closure(live: LiveIndex, params: dict[str, Any]) -> dict[str, list[str]]:
+    """What the file `file` can depend on; paths are relative to the root. Empty where that is not known."""
+    return {"files": live.closures.of(params["file"])}
+
+
 _REQUESTS: dict[str, Callable[[LiveIndex, dict[str, Any]], dict[str, Any]]] = {
     "statistics": statistics,
+    "closure": closure,
     "context/query": context,
     "files/relevant": relevant_files,
     "symbols/find": find,

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser
 
+from semctxd.index.closure import UNKNOWN, mentions
 from semctxd.index.lexing import CHAIN, STRING
 from semctxd.index.observe import docstring_style, marks
 from semctxd.index.outline import outline
@@ -69,7 +70,7 @@ def extract(path: str, data: bytes) -> FileRecord:
     """The record of a file (`path` relative to the root). Never fails."""
     text = decode(data)
     if len(data) > MAX_BYTES or text is None:
-        return FileRecord(path, "", [], [], [])
+        return FileRecord(path, "", [], [], [], UNKNOWN)
     return _File(path, text).record()
 
 
@@ -128,7 +129,7 @@ class _File:
         self.walk(self.root, "", False)
         symbols = sorted(self.symbols.values(), key=lambda symbol: (symbol.line, symbol.column))
         seen = marks(symbols, self.imports, self.path, self.text)
-        return FileRecord(self.path, documentation(self.text)[0], symbols, self.imports, seen)
+        return FileRecord(self.path, documentation(self.text)[0], symbols, self.imports, seen, mentions(self.text))
 
     # -- small readers ----------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from semctxd import tree
 from semctxd.index import build
+from semctxd.index.closure import Closures
 from semctxd.index.extract import extract
 from semctxd.index.modules import Modules
 from semctxd.index.resolve import Resolver
@@ -45,6 +46,7 @@ class LiveIndex:
         self.updates = 0  # batches of changes taken in
         self._progress = progress  # called now and then while many files are read
         self.store = Store()
+        self.closures = Closures(self.store)
         self.built = False  # whether everything below the root was read once
         self._ignored = tree.Ignored(self.root)
         self._known: dict[bytes, _Known] = {}

@@ -35,6 +35,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probe: str
     readiness: Literal["synchronous"]
     sync: Recipe
+    narrow: bool = False
 
 
 class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,31 +12,32 @@ from semctxd.errors import InvalidParams
 from semctxd.lsp.sync import to_uri
 from semctxd.tree import sayable
 
-READ_ONLY: dict[str, Literal["file", "any"]] = {
+READ_ONLY: dict[str, Literal["file", "imports", "any"]] = {
     "textDocument/documentSymbol": "file",
     "textDocument/foldingRange": "file",
     "textDocument/selectionRange": "file",
-    "textDocument/semanticTokens/full": "any",
-    "textDocument/semanticTokens/range": "any",
-    "textDocument/documentHighlight": "any",
-    "textDocument/hover": "any",
-    "textDocument/definition": "any",
-    "textDocument/declaration": "any",
-    "textDocument/typeDefinition": "any",
+    "textDocument/semanticTokens/full": "imports",
+    "textDocument/semanticTokens/range": "imports",
+    "textDocument/documentHighlight": "imports",
+    "textDocument/hover": "imports",
+    "textDocument/definition": "imports",
+    "textDocument/declaration": "imports",
+    "textDocument/typeDefinition": "imports",
     "textDocument/implementation": "any",
     "textDocument/references": "any",
-    "textDocument/signatureHelp": "any",
-    "textDocument/inlayHint": "any",
-    "textDocument/diagnostic": "any",
-    "textDocument/prepareCallHierarchy": "any",
+    "textDocument/signatureHelp": "imports",
+    "textDocument/inlayHint": "imports",
+    "textDocument/diagnostic": "imports",
+    "textDocument/prepareCallHierarchy": "imports",
     "callHierarchy/incomingCalls": "any",
-    "callHierarchy/outgoingCalls": "any",
-    "textDocument/prepareTypeHierarchy": "any",
-    "typeHierarchy/supertypes": "any",
+    "callHierarchy/outgoingCalls": "imports",
+    "textDocument/prepareTypeHierarchy": "imports",
+    "typeHierarchy/supertypes": "imports",
     "typeHierarchy/subtypes": "any",
     "workspace/symbol": "any",
 }
-"""Method -> whether its answer depends on the text of its own file alone, or on any source file.
+"""Method -> whether its answer depends on the text of its own file alone, on that of what it imports too, or on any
+file: any may begin to refer to a symbol, to override it, or to define one of that name.
 
 Semantic tokens look syntactic and are not: a name is a class or a function by what it was imported as.
 """

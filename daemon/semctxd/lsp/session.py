@@ -18,9 +18,10 @@ from semctxd.child import Child, Message, Spawn
 from semctxd.errors import ServerError
 from semctxd.lsp.interpreter import environment_file
 from semctxd.lsp.registry import Server
+from semctxd.lsp.requests import READ_ONLY, Spelt
 from semctxd.lsp.sync import Ledger, notification, to_uri
 from semctxd.lsp.typed import load, params_of
-from semctxd.model import Change, What
+from semctxd.model import ANY, Change, Depends, What
 
 Watch = Callable[[str, bool, Callable[[], None]], None]
 """Watch a folder (with all below it); call back when the watch stands."""
@@ -204,6 +205,13 @@ class LspSession(Child):
         return None
 
     # -- what the answers are for
+
+    def depends(self, method: str, spelt: Spelt) -> Depends:
+        """What an answer depends on. One that names several files depends on any."""
+        scope = READ_ONLY[method]
+        if scope == "any" or len(spelt.files) != 1 or (scope == "imports" and not self._server.narrow):
+            return ANY
+        return Depends(spelt.files[0], imports=scope == "imports")
 
     def note_reported(self, raw: bytes) -> None:
         """Remember the files outside the root that an answer names: clients may ask about them."""

@@ -89,3 +89,4 @@ class FileRecord(msgspec.Struct, array_like=True, gc=False, frozen=True):
     symbols: list[Record]  # in order of their names' positions
     imports: list[Import]  # at module level, conditional ones included
     marks: list[Mark]  # how it does things
+    mentions: str  # see index/closure.py
