@@ -55,7 +55,7 @@ def context(
     `target_file` where it will stand, `qualname` its dotted name, `draft` code written before any context was
     there.
     """
-    params = _given(
+    params = given(
         root=root,
         intent=intent,
         signature=signature,
@@ -85,7 +85,7 @@ def files(
     consistency: Consistency | None = None,
 ) -> Call[FilesResult]:
     """Ranked files for what is about to be written (`files/relevant`); parameters as of `context`."""
-    params = _given(
+    params = given(
         root=root,
         intent=intent,
         signature=signature,
@@ -97,7 +97,7 @@ def files(
         explain=explain,
         consistency=consistency,
     )
-    return "files/relevant", params, _as_is
+    return "files/relevant", params, as_is
 
 
 def find(
@@ -110,8 +110,8 @@ def find(
     consistency: Consistency | None = None,
 ) -> Call[FindResult]:
     """The symbols with a name (`filter`) or name path (`QuerySet.filter`) (`symbols/find`)."""
-    params = _given(root=root, name=name, kind=kind, match=match, limits=limits, consistency=consistency)
-    return "symbols/find", params, _as_is
+    params = given(root=root, name=name, kind=kind, match=match, limits=limits, consistency=consistency)
+    return "symbols/find", params, as_is
 
 
 def lsp(
@@ -124,43 +124,43 @@ def lsp(
     consistency: Consistency | None = None,
 ) -> Call[LspResult]:
     """A read-only LSP request, such as `textDocument/hover` with LSP's own parameters (`lsp/request`)."""
-    request = _given(root=root, method=method, params=params, language=language, server=server, consistency=consistency)
-    return "lsp/request", request, _as_is
+    request = given(root=root, method=method, params=params, language=language, server=server, consistency=consistency)
+    return "lsp/request", request, as_is
 
 
 def health(root: str) -> Call[HealthResult]:
     """Whether all is well with the daemon, and if not, what to do (`health`)."""
-    return "health", {}, _as_is
+    return "health", {}, as_is
 
 
 def metrics(root: str) -> Call[MetricsResult]:
     """Counts, rates and latencies of everything (`metrics/get`)."""
-    return "metrics/get", {}, _as_is
+    return "metrics/get", {}, as_is
 
 
 def metrics_reset(root: str) -> Call[MetricsReset]:
     """Count anew (`metrics/reset`)."""
-    return "metrics/reset", {}, _as_is
+    return "metrics/reset", {}, as_is
 
 
 def metrics_prometheus(root: str) -> Call[MetricsText]:
     """The metrics as text for Prometheus (`metrics/prometheus`)."""
-    return "metrics/prometheus", {}, _as_is
+    return "metrics/prometheus", {}, as_is
 
 
 def cache_stats(root: str, workspace: str | None = None) -> Call[CacheStats]:
     """The state of the cache, over all workspaces or of one (`cache/stats`)."""
-    return "cache/stats", _given(root=workspace), _as_is
+    return "cache/stats", given(root=workspace), as_is
 
 
 def cache_invalidate(root: str, file: str | None = None) -> Call[Dropped]:
     """Drop what depends on a file of this workspace, or everything of it (`cache/invalidate`)."""
-    return "cache/invalidate", _given(root=root, file=file), _as_is
+    return "cache/invalidate", given(root=root, file=file), as_is
 
 
 def cache_clear(root: str, workspace: str | None = None) -> Call[Dropped]:
     """Drop every entry, of all workspaces or of one (`cache/clear`)."""
-    return "cache/clear", _given(root=workspace), _as_is
+    return "cache/clear", given(root=workspace), as_is
 
 
 def subscribe(root: str, topics: Sequence[Literal["changes", "sessions", "metrics", "health"]]) -> Call[Subscribed]:
@@ -168,39 +168,41 @@ def subscribe(root: str, topics: Sequence[Literal["changes", "sessions", "metric
 
     A connection that was lost and made again has no subscription.
     """
-    return "events/subscribe", {"topics": list(topics)}, _as_is
+    return "events/subscribe", {"topics": list(topics)}, as_is
 
 
 def trust(root: str) -> Call[TrustState]:
     """Which programs this workspace's own file names, and whether they may be run (`trust/show`)."""
-    return "trust/show", {"root": root}, _as_is
+    return "trust/show", {"root": root}, as_is
 
 
 def trust_grant(root: str, sha256: str) -> Call[TrustState]:
     """Trust the file that `trust` showed, with that hash, until it changes (`trust/grant`)."""
-    return "trust/grant", {"root": root, "sha256": sha256}, _as_is
+    return "trust/grant", {"root": root, "sha256": sha256}, as_is
 
 
 def trust_revoke(root: str) -> Call[TrustState]:
     """Trust this workspace's own file no more (`trust/revoke`)."""
-    return "trust/revoke", {"root": root}, _as_is
+    return "trust/revoke", {"root": root}, as_is
 
 
 def trust_list(root: str) -> Call[TrustList]:
     """Every workspace that was trusted (`trust/list`)."""
-    return "trust/list", {}, _as_is
+    return "trust/list", {}, as_is
 
 
 def stop(root: str) -> Call[Stopping]:
     """Have the daemon drain and leave (`daemon/stop`)."""
-    return "daemon/stop", {}, _as_is
+    return "daemon/stop", {}, as_is
 
 
-def _given(**params: Any) -> dict[str, Any]:
+def given(**params: Any) -> dict[str, Any]:
+    """The parameters that are not None."""
     return {name: value for name, value in params.items() if value is not None}
 
 
-def _as_is(result: Any) -> Any:
+def as_is(result: Any) -> Any:
+    """The result as the protocol has it."""
     return result
 
 

@@ -14,7 +14,7 @@ import socket
 import time
 from functools import wraps
 
-from semctx import calls, paths, roots, spawn, wire
+from semctx import calls, paths, roots, spawn, symbol_calls, wire
 from semctx.errors import SemctxError
 from semctx.framing import Decoder, FrameError
 
@@ -130,6 +130,15 @@ class Connection:
     context = _method(calls.context)
     files = _method(calls.files)
     find = _method(calls.find)
+    overview = _method(symbol_calls.overview)
+    body = _method(symbol_calls.body)
+    definition = _method(symbol_calls.definition)
+    references = _method(symbol_calls.references)
+    implementations = _method(symbol_calls.implementations)
+    hover = _method(symbol_calls.hover)
+    callers = _method(symbol_calls.callers)
+    callees = _method(symbol_calls.callees)
+    diagnostics = _method(symbol_calls.diagnostics)
     lsp = _method(calls.lsp)
     health = _method(calls.health)
     metrics = _method(calls.metrics)

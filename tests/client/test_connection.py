@@ -78,6 +78,13 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
     with semctx.connect("/r") as daemon:
         daemon.files("cache", limits={"files": 2}, explain=True)
         daemon.find("filter", kind="method", match="fuzzy")
+        daemon.overview()
+        daemon.diagnostics("a.py", limits={"places": 3})
+        daemon.body("filter", file="a.py", kind="method")
+        for ask in (daemon.definition, daemon.references, daemon.implementations, daemon.hover):
+            ask(file="a.py", line=1, column=0)
+        daemon.callers("filter")
+        daemon.callees("filter", consistency="relaxed")
         daemon.lsp("textDocument/hover", {"position": {}}, server="ty")
         daemon.health()
         daemon.metrics()
@@ -96,6 +103,15 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
     assert asked == [
         ("files/relevant", {"root": "/r", "intent": "cache", "limits": {"files": 2}, "explain": True}),
         ("symbols/find", {"root": "/r", "name": "filter", "kind": "method", "match": "fuzzy"}),
+        ("symbols/overview", {"root": "/r"}),
+        ("diagnostics", {"root": "/r", "file": "a.py", "limits": {"places": 3}}),
+        ("symbols/body", {"root": "/r", "name": "filter", "kind": "method", "file": "a.py"}),
+        *(
+            (f"symbols/{name}", {"root": "/r", "file": "a.py", "line": 1, "column": 0})
+            for name in ("definition", "references", "implementations", "hover")
+        ),
+        ("symbols/callers", {"root": "/r", "name": "filter"}),
+        ("symbols/callees", {"root": "/r", "name": "filter", "consistency": "relaxed"}),
         (
             "lsp/request",
             {"root": "/r", "method": "textDocument/hover", "params": {"position": {}}, "server": "ty"},
