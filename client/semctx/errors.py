@@ -89,6 +89,17 @@ ERRORS: dict[str, ErrorKind] = {
         "There is no file of a supported language.",
         "Python is supported (.py, .pyi); ignored folders are left out. Ask with the root that holds the code.",
     ),
+    "DocumentNotOpen": ErrorKind(
+        -32026, "The view has no such document open.", "Open it with its whole text (`document/open`)."
+    ),
+    "DocumentOutOfStep": ErrorKind(
+        -32027,
+        "The edit does not fit the document: an earlier one was lost or repeated.",
+        "Open the document again with its whole text.",
+    ),
+    "TextRefused": ErrorKind(
+        -32028, "The text is binary or too large to be source code.", "Send source code of at most 2 000 000 bytes."
+    ),
     "ServerUnavailable": ErrorKind(
         -32020,
         "The language server's program is not installed, or it failed too often.",

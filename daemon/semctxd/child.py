@@ -28,7 +28,7 @@ from semctx.errors import SemctxError
 from semctx.framing import Decoder, FrameError, frame
 from semctxd.errors import DeadlineExceeded, ServerCrashed, ServerUnavailable, ShuttingDown
 from semctxd.metrics import Operations
-from semctxd.model import Change
+from semctxd.model import DISK, Change, Overlays
 
 State = Literal["starting", "indexing", "ready", "crashed", "failed", "stopped"]
 Reply = Callable[[bytes | None, SemctxError | None], None]
@@ -59,6 +59,7 @@ class Asked(msgspec.Struct):
     method: str
     params: bytes
     reply: Reply | None
+    overlays: Overlays = DISK  # what it is asked through
     timer: asyncio.TimerHandle | None = None
     is_own: bool = False  # of the session itself: it ends with the run
     sent_at: float = 0.0  # on `time.perf_counter()`'s clock; 0 while it waits
@@ -101,6 +102,7 @@ class Child:
         self._loop = asyncio.get_running_loop()
         self._requests: dict[int, Asked] = {}
         self._number = 0
+        self._owed = 0  # replies that the running process has yet to send
         self._process: _Process | None = None
         self._run = 0  # raised by each start and stop: what an earlier run still does counts no more
         self._crashes: deque[float] = deque(maxlen=_MAX_CRASHES)
@@ -113,15 +115,16 @@ class Child:
         """Remember changes that the child must be told of before the next request."""
         raise NotImplementedError
 
-    def ask(self, method: str, params: bytes, reply: Reply) -> int:
-        """Ask the child; a number for `cancel`. Starts the child if there is none."""
+    def ask(self, method: str, params: bytes, reply: Reply, overlays: Overlays = DISK) -> int:
+        """Ask the child, as if the disk held the overlays; a number for `cancel`. Starts the child if there is none."""
         self._number += 1
         number = self._number
         self.used_at = time.monotonic()
-        asked = self._requests[number] = Asked(method, params, reply)
+        asked = self._requests[number] = Asked(method, params, reply, overlays)
         asked.timer = self._loop.call_later(self.deadline_s, self._expire, number)
         if self.state == "ready":
-            self._send(number, asked)
+            if self.is_due(number, overlays):
+                self._send(number, asked)
         elif self.state == "failed" and self._recent_crashes():
             self._loop.call_soon(self._fail, number, self.unavailable(self.why))
         else:
@@ -180,6 +183,7 @@ class Child:
                 del self._requests[number]
                 if asked.timer:
                     asked.timer.cancel()
+            asked.sent_at = 0.0
         if self._process:
             self._process.kill_group()
         self.restarts += 1
@@ -195,8 +199,15 @@ class Child:
         """The process runs: shake hands, and call `ready` when requests can be sent."""
         self.ready()
 
-    def bring(self) -> None:
-        """Write the outstanding notices; called just before a request is sent."""
+    def bring(self, overlays: Overlays) -> None:
+        """Write the outstanding notices, and show the overlays; called just before a request is sent."""
+
+    def is_due(self, number: int, overlays: Overlays) -> bool:
+        """Whether a request may be sent now; if not, `release` is called for it later."""
+        return True
+
+    def settled(self, number: int) -> None:
+        """Nobody waits for the reply to a request any more."""
 
     def farewell(self) -> None:
         """Write a last message before standard input is closed."""
@@ -230,13 +241,17 @@ class Child:
         asked.timer = self._loop.call_later(self.deadline_s, self._expire, self._number)
         self._write(self._number, asked)
 
+    def release(self, number: int) -> None:
+        """Send a request that was not due when it was asked."""
+        self._send(number, self._requests[number])
+
     def ready(self) -> None:
         """Requests can be sent from now on."""
         if self.state != "starting":
             return
         self._set("ready")
         for number, asked in tuple(self._requests.items()):
-            if asked.reply is not None:
+            if asked.reply is not None and self.is_due(number, asked.overlays):
                 self._send(number, asked)
 
     def broken(self, why: str) -> None:
@@ -248,11 +263,12 @@ class Child:
     # -- requests
 
     def _send(self, number: int, asked: Asked) -> None:
-        self.bring()
+        self.bring(asked.overlays)
         self._write(number, asked)
 
     def _write(self, number: int, asked: Asked) -> None:
         self.quiet_ns = 0
+        self._owed += 1
         asked.sent_at = time.perf_counter()
         self.write(
             b'{"jsonrpc":"2.0","id":%d,"method":"%s","params":%s}' % (number, asked.method.encode(), asked.params)
@@ -265,11 +281,13 @@ class Child:
             return
         error = self.refused(bytes(message.error)) if message.error else None
         del self._requests[int(number)]
-        if not self._requests:
+        self._owed -= 1
+        if not self._owed:
             self.quiet_ns = time.time_ns()
         if asked.timer:
             asked.timer.cancel()
         if asked.reply:
+            self.settled(int(number))
             self._record(asked, error)
             asked.reply(None if error else bytes(message.result), error)
 
@@ -294,10 +312,11 @@ class Child:
         asked.reply = None
         if asked.timer:
             asked.timer.cancel()
-        if self.state == "ready":  # the child still owes a reply, and is not quiet before it came
+        if self.state == "ready" and asked.sent_at:  # the child still owes a reply, and is not quiet before it came
             self.write(b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":%d}}' % number)
         else:
             del self._requests[number]
+        self.settled(number)
 
     def _fail_all(self, error: SemctxError) -> None:
         requests, self._requests = self._requests, {}
@@ -340,6 +359,7 @@ class Child:
                 self._down(why, self.unavailable(why))
             return
         self._process = process
+        self._owed = 0
         if run == self._run:
             self.begin()
         else:

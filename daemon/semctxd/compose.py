@@ -15,6 +15,7 @@ from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import respell
 from semctxd.lsp.session import LspSession
 from semctxd.lsp.sync import to_uri
+from semctxd.model import Overlays
 from semctxd.workspace import Produce, Work, Workspace
 
 _LANGUAGE = "python"
@@ -35,18 +36,25 @@ def identity(workspace: Workspace, env: Environment) -> str:
 
 
 def about(
-    workspace: Workspace, session: LspSession, method: str, file: str, at: tuple[int, int] | None = None, **more: Any
+    workspace: Workspace,
+    session: LspSession,
+    method: str,
+    file: str,
+    at: tuple[int, int] | None = None,
+    *,
+    overlays: Overlays,
+    **more: Any,
 ) -> Work:
     """An LSP request about a file (relative to the root), and a position in it (0-based), as work."""
     params: dict[str, Any] = {"textDocument": {"uri": to_uri(f"{workspace.root}/{file}")}, **more}
     if at is not None:
         params["position"] = {"line": at[0], "character": at[1]}
-    return asking(workspace, session, method, params)
+    return asking(workspace, session, method, params, overlays)
 
 
-def asking(workspace: Workspace, session: LspSession, method: str, params: dict[str, Any]) -> Work:
+def asking(workspace: Workspace, session: LspSession, method: str, params: dict[str, Any], overlays: Overlays) -> Work:
     """An LSP request as work; its URIs are in the server's spelling."""
-    return workspace.lsp_work(session, method, respell(params, workspace.root, workspace.root))
+    return workspace.lsp_work(session, method, respell(params, workspace.root, workspace.root), overlays)
 
 
 def produce(workspace: Workspace, run: Callable[[], Awaitable[bytes]]) -> Produce:

@@ -17,6 +17,7 @@ from semctx.errors import SemctxError
 from semctxd import compose
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.session import LspSession
+from semctxd.model import DISK, Overlays
 from semctxd.workspace import Answer, Produce, Workspace
 
 
@@ -28,13 +29,13 @@ class _Hover(msgspec.Struct):
     contents: _Markup
 
 
-def produce(workspace: Workspace, params: bytes, env: Environment) -> Produce:
+def produce(workspace: Workspace, params: bytes, env: Environment, overlays: Overlays = DISK) -> Produce:
     """Work on the context for an intent; `params` are canonical. The answer lacks its closing brace."""
-    return compose.produce(workspace, lambda: _context(workspace, params, env))
+    return compose.produce(workspace, lambda: _context(workspace, params, env, overlays))
 
 
-async def _context(workspace: Workspace, params: bytes, env: Environment) -> bytes:
-    found = msgspec.json.decode(await workspace.indexed("context/query", params))
+async def _context(workspace: Workspace, params: bytes, env: Environment, overlays: Overlays) -> bytes:
+    found = msgspec.json.decode(await workspace.indexed("context/query", params, overlays))
     session = _session(workspace, env)  # started after the index is built: together they would take twice as long
     places = [pattern.pop("at") for pattern in found["imports"]]
     budget = workspace.config.context
@@ -47,7 +48,7 @@ async def _context(workspace: Workspace, params: bytes, env: Environment) -> byt
                 for pattern, place in zip(found["imports"], places, strict=True)
             ),
         ]
-        answers = await _ask_all(workspace, session, questions, budget.enrich_s)
+        answers = await _ask_all(workspace, session, questions, budget.enrich_s, overlays)
         if answers is not None:
             for symbol, answer in zip(symbols, answers, strict=False):
                 _describe(symbol, answer)
@@ -58,12 +59,16 @@ async def _context(workspace: Workspace, params: bytes, env: Environment) -> byt
 
 
 async def _ask_all(
-    workspace: Workspace, session: LspSession, questions: list[tuple[str, str, int, int]], budget_s: float
+    workspace: Workspace,
+    session: LspSession,
+    questions: list[tuple[str, str, int, int]],
+    budget_s: float,
+    overlays: Overlays,
 ) -> list[Answer] | None:
     """All answers; None where they did not come within the budget (they go on, for the next time), or where the
     server could not be asked."""
     asked = [
-        workspace.ask(compose.about(workspace, session, method, file, (line, column)))
+        workspace.ask(compose.about(workspace, session, method, file, (line, column), overlays=overlays))
         for method, file, line, column in questions
     ]
     if asked:

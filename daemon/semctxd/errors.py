@@ -123,6 +123,18 @@ class StateUnwritable(RequestFailed):
     """Raised where the user's state folder cannot be written to; a person is to read the message."""
 
 
+class DocumentNotOpen(RequestFailed):
+    """Raised for an edit or a close of a document that the view has not; the client is to open it."""
+
+
+class DocumentOutOfStep(RequestFailed):
+    """Raised for an edit that cannot be of the text that the view has; the client is to open it again."""
+
+
+class TextRefused(RequestFailed):
+    """Raised for text that is binary or too large; the client is to send source code."""
+
+
 class ServerUnavailable(RequestFailed):
     """Raised when a server cannot be started, or failed too often; a person is to read the message."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from hashlib import blake2b
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -43,4 +46,47 @@ class Key(NamedTuple):
     session: str  # identity of the session: workspace, language, server, environment
     method: str
     params: bytes  # canonical JSON
-    view: str = ""  # the disk alone
+    view: str = ""  # digest of the overlays that it is asked through; "": the disk alone
+
+
+class Unsaved(NamedTuple):
+    """The text of a document that differs, or may differ, from the file's."""
+
+    text: str
+    digest: bytes
+
+    @classmethod
+    def of(cls, text: str) -> Unsaved:
+        """A text with its digest."""
+        return cls(text, blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+
+
+class Overlays(NamedTuple):
+    """What a view shows instead of the disk: absolute path -> text. Equal overlays have equal digests."""
+
+    digest: str
+    texts: Mapping[str, Unsaved]
+
+    @classmethod
+    def of(cls, texts: Mapping[str, Unsaved]) -> Overlays:
+        """Overlays of these texts."""
+        if not texts:
+            return DISK
+        summed = blake2b(digest_size=16)
+        for path in sorted(texts):
+            summed.update(path.encode("utf-8", "surrogatepass") + b"\0" + texts[path].digest)
+        return cls(summed.hexdigest(), MappingProxyType(dict(texts)))
+
+    def seen_by(self, depends: Depends) -> Overlays:
+        """The part that an answer can depend on."""
+        if not depends.file or depends.imports:
+            return self
+        return Overlays.of({depends.file: self.texts[depends.file]}) if depends.file in self.texts else DISK
+
+    def having(self, file: str, text: str) -> Overlays:
+        """These, with another text of one file."""
+        return Overlays.of({**self.texts, file: Unsaved.of(text)})
+
+
+DISK = Overlays("", MappingProxyType({}))
+"""The view of the disk alone."""

@@ -16,6 +16,7 @@ from semctx.paths import trust_path
 from semctxd import logs
 from semctxd.cache import Cache
 from semctxd.config import Config
+from semctxd.documents import Views
 from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.registry import check
@@ -32,7 +33,6 @@ _log = logs.get("service")
 class Client(Protocol):
     """A connection, as the service sees it."""
 
-    view: str
     topics: frozenset[str]
 
     def notify(self, topic: str, message: bytes) -> None:
@@ -60,6 +60,7 @@ class Service:
         )
         self.clients: set[Client] = set()
         self.problems: dict[str, str] = {}  # what of the daemon itself does not work -> why, and what to do
+        self.views = Views()
         self.workspaces: dict[str, Workspace] = {}  # by canonical root
         self.stopping = anyio.Event()
         self.draining = False

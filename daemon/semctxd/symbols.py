@@ -19,7 +19,7 @@ from semctx.errors import SemctxError
 from semctxd import compose
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.session import LspSession
-from semctxd.model import Key
+from semctxd.model import Key, Overlays
 from semctxd.workspace import Work, Workspace
 
 T = TypeVar("T")
@@ -51,50 +51,56 @@ _NULL = msgspec.Raw(b"null")
 _DOES_NOT_KNOW = ("ServerError", "ServerUnavailable")
 
 
-def work(workspace: Workspace, key: Key, env: Environment) -> Work:
+def work(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -> Work:
     """One of the served methods as work; the key's parameters are canonical. The answer lacks its closing brace."""
 
     async def run() -> bytes:
         answer = _diagnostics if key.method == "diagnostics" else _about_symbols
-        return (await answer(workspace, key, env))[:-1]
+        return (await answer(workspace, key, env, overlays))[:-1]
 
     file = msgspec.json.decode(key.params).get("file", "")
     return Work(key, compose.produce(workspace, run), workspace.indexer, keep=workspace.sees(file))
 
 
-async def _about_symbols(workspace: Workspace, key: Key, env: Environment) -> bytes:
-    found = msgspec.json.decode(await workspace.indexed("symbols/targets", key.params))
+async def _about_symbols(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -> bytes:
+    found = msgspec.json.decode(await workspace.indexed("symbols/targets", key.params, overlays))
     way = _WAYS[key.method]
     try:
         session = compose.session(workspace, env)
-        answers = await _all(_answer(workspace, session, way, target) for target in found["targets"])
+        answers = await _all(_answer(workspace, session, way, target, overlays) for target in found["targets"])
     except SemctxError as error:
         if error.type not in _DOES_NOT_KNOW:
             raise
         answers = [_NULL] * len(found["targets"])
     shown = {"of": key.method, "asked": msgspec.Raw(key.params), "answers": answers, **found}
-    return await workspace.indexed(way.show, msgspec.json.encode(shown))
+    return await workspace.indexed(way.show, msgspec.json.encode(shown), overlays)
 
 
-async def _answer(workspace: Workspace, session: LspSession, way: _Way, target: dict[str, Any]) -> msgspec.Raw:
+async def _answer(
+    workspace: Workspace, session: LspSession, way: _Way, target: dict[str, Any], overlays: Overlays
+) -> msgspec.Raw:
     at = target["line"] - 1, target["column"]
-    said = await _said(workspace, compose.about(workspace, session, way.request, target["file"], at, **way.more))
+    file = target["file"]
+    asked = compose.about(workspace, session, way.request, file, at, overlays=overlays, **way.more)
+    said = await _said(workspace, asked)
     if not way.calls or said == _NULL:
         return said
     items = msgspec.json.decode(said)
-    works = [compose.asking(workspace, session, way.calls, {"item": item}) for item in items]
+    works = [compose.asking(workspace, session, way.calls, {"item": item}, overlays) for item in items]
     some = await _all(_said(workspace, one) for one in works)
     calls = [call for calls in some for call in msgspec.json.decode(calls) or ()]
     return msgspec.Raw(msgspec.json.encode(calls))
 
 
-async def _diagnostics(workspace: Workspace, key: Key, env: Environment) -> bytes:
-    found = msgspec.json.decode(await workspace.indexed("symbols/files", key.params))
+async def _diagnostics(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -> bytes:
+    found = msgspec.json.decode(await workspace.indexed("symbols/files", key.params, overlays))
     session = compose.session(workspace, env)
-    works = [compose.about(workspace, session, "textDocument/diagnostic", file) for file in found["files"]]
+    works = [
+        compose.about(workspace, session, "textDocument/diagnostic", file, overlays=overlays) for file in found["files"]
+    ]
     answers = [answer.raw for answer in await _all(workspace.answer(one) for one in works)]
     shown = {"asked": msgspec.Raw(key.params), "answers": [msgspec.Raw(raw) for raw in answers], **found}
-    return await workspace.indexed("show/diagnostics", msgspec.json.encode(shown))
+    return await workspace.indexed("show/diagnostics", msgspec.json.encode(shown), overlays)
 
 
 async def _said(workspace: Workspace, work: Work) -> msgspec.Raw:

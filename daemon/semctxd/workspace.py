@@ -36,7 +36,7 @@ from semctxd.lsp.requests import Spelt
 from semctxd.lsp.servers import Servers
 from semctxd.lsp.session import AskAgain, LspSession
 from semctxd.metrics import Histogram
-from semctxd.model import ANY, Change, Depends, Key, What
+from semctxd.model import ANY, DISK, Change, Depends, Key, Overlays, What
 from semctxd.settings import Settings
 from semctxd.tree import sayable
 from semctxd.watch.trees import Gate
@@ -296,24 +296,26 @@ class Workspace:
             raise answer.error
         return answer
 
-    def lsp_work(self, session: LspSession, method: str, spelt: Spelt) -> Work:
-        """One LSP request as work. Raises OutsideRoot."""
+    def lsp_work(self, session: LspSession, method: str, spelt: Spelt, overlays: Overlays = DISK) -> Work:
+        """One LSP request as work, asked through the overlays. Raises OutsideRoot."""
         for file in spelt.files:
             if not self._may_ask(file, session):
                 raise OutsideRoot(f"{file} lies outside {self.root}")
 
         unseen = [file for file in spelt.files if not self.sees(file)]
+        depends = session.depends(method, spelt)
+        seen = overlays.seen_by(depends)
 
         def produce(reply: Reply) -> Callable[[], None]:
             session.notice(Change(file, What.MODIFIED) for file in unseen)  # nobody tells
-            number = session.ask(method, spelt.params, reply)
+            number = session.ask(method, spelt.params, reply, seen)
             return lambda: session.cancel(number)
 
         return Work(
-            Key(session.identity, method, spelt.params),
+            Key(session.identity, method, spelt.params, seen.digest),
             produce,
             session,
-            depends=session.depends(method, spelt),
+            depends=ANY if seen.digest and depends.imports else depends,  # the indexer says what the disk imports
             keep=not unseen,
         )
 
@@ -321,15 +323,15 @@ class Workspace:
         """Whether a change of a file (absolute, or relative to the root) would be noticed."""
         return self.trees.covers(os.fsencode(os.path.dirname(os.path.join(self.root, file))))
 
-    async def indexed(self, method: str, params: bytes) -> bytes:
-        """Ask the indexer, past the cache. Raises its typed errors."""
+    async def indexed(self, method: str, params: bytes, overlays: Overlays = DISK) -> bytes:
+        """Ask the indexer, past the cache, through the overlays. Raises its typed errors."""
         waiter: asyncio.Future[tuple[bytes | None, SemctxError | None]] = self._loop.create_future()
 
         def reply(raw: bytes | None, error: SemctxError | None) -> None:
             if not waiter.done():
                 waiter.set_result((raw, error))
 
-        number = self.indexer.ask(method, params, reply)
+        number = self.indexer.ask(method, params, reply, overlays)
         try:
             raw, error = await waiter
         except asyncio.CancelledError:

@@ -1,7 +1,8 @@
 """A language server, made with pygls, that answers only when told: `patient.py FOLDER`, seen from its root.
 
-It reads a file when asked about it, says so by writing what it read to FOLDER/N.asked (N = 1, 2 …), and answers with
-that once FOLDER/N.go appears. A request that it is told to give up leaves FOLDER/N.cancelled.
+When asked about a file it reads it (or the text that it was shown), says so by writing what it read to
+FOLDER/N.asked (N = 1, 2 …), and answers with that once FOLDER/N.go appears. A request that it is told to give up
+leaves FOLDER/N.cancelled.
 """
 
 from __future__ import annotations
@@ -22,10 +23,9 @@ numbers = itertools.count(1)
 
 
 async def read(uri: str) -> str:
-    path = Path(unquote(uri.removeprefix("file://")))
-    if path.name == ".semctx-probe.py":
+    if Path(unquote(uri.removeprefix("file://"))).name == ".semctx-probe.py":
         return ""
-    number, text = next(numbers), path.read_text()
+    number, text = next(numbers), server.workspace.get_text_document(uri).source
     (FOLDER / "new").write_text(text)
     os.rename(FOLDER / "new", FOLDER / f"{number}.asked")
     try:

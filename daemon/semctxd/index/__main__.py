@@ -70,6 +70,16 @@ def changes(live: LiveIndex, params: dict[str, Any]) -> None:
         live.apply(params["paths"])
 
 
+def overlays(live: LiveIndex, params: dict[str, Any]) -> None:
+    """Look at the tree as if it held other texts: `paths` are all that differ, `texts` the new ones among them."""
+    if not live.built:
+        build(live)
+    live.overlay(params["paths"], params["texts"])
+
+
+_NOTICES: dict[str, Callable[[LiveIndex, dict[str, Any]], None]] = {"changes": changes, "overlays": overlays}
+
+
 def build(live: LiveIndex) -> None:
     """The first scan. What it makes stays, so the garbage collector need not look at it, then or later."""
     gc.disable()
@@ -84,8 +94,8 @@ def handle(live: LiveIndex, message: bytes) -> bytes | None:
     try:
         request = msgspec.json.decode(message)
         id, method, params = request.get("id"), request["method"], request.get("params") or {}
-        if method == "changes":
-            changes(live, params)
+        if method in _NOTICES:
+            _NOTICES[method](live, params)
             return None
         if method not in _REQUESTS:
             raise SemctxError("MethodNotFound", f"No method {method!r}.")

@@ -71,6 +71,11 @@ def extract(path: str, data: bytes) -> FileRecord:
     text = decode(data)
     if len(data) > MAX_BYTES or text is None:
         return FileRecord(path, "", [], [], [], UNKNOWN)
+    return extract_text(path, text)
+
+
+def extract_text(path: str, text: str) -> FileRecord:
+    """The record of a file that has, or is taken to have, this text. Never fails."""
     return _File(path, text).record()
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from semctxd import tree
 from semctxd.index import build
 from semctxd.index.closure import Closures
-from semctxd.index.extract import extract
+from semctxd.index.extract import extract, extract_text
 from semctxd.index.modules import Modules
 from semctxd.index.resolve import Resolver
 from semctxd.index.store import Store
@@ -50,6 +50,7 @@ class LiveIndex:
         self.built = False  # whether everything below the root was read once
         self._ignored = tree.Ignored(self.root)
         self._known: dict[bytes, _Known] = {}
+        self.unsaved: dict[bytes, str] = {}  # files that have another text than the disk's; none is among the known
         self._resolvers: dict[int, Resolver] = {}  # hidden function -> resolver, of this generation
         self._generation = -1
         self._modules = self._by_paths = Modules(())  # with what imports say of them; by the paths alone
@@ -80,6 +81,22 @@ class LiveIndex:
             else:
                 self._drop(path)
 
+    def overlay(self, paths: Iterable[str], texts: Mapping[str, str]) -> None:
+        """Take these files (absolute paths) as having other texts than on the disk, and all others as they are;
+        `texts` may leave out those that are overlaid with the same text already."""
+        before, self.unsaved = self.unsaved, {}
+        for path in map(os.fsencode, paths):
+            text = texts.get(os.fsdecode(path))
+            self.unsaved[path] = before[path] if text is None else text
+        gone = [path for path in before if path not in self.unsaved]
+        for path in gone:
+            self.store.drop(build.relative(self.root, path))
+        self.apply(map(os.fsdecode, gone))
+        for path in map(os.fsencode, texts):
+            if tree.is_source(path) and not self._is_below_skipped(path):
+                self._known.pop(path, None)
+                self.store.put(extract_text(build.relative(self.root, path), self.unsaved[path]))
+
     def _is_below_skipped(self, path: bytes) -> bool:
         folder = path.rpartition(b"/")[0]
         if folder in self._ignored:
@@ -99,6 +116,8 @@ class LiveIndex:
         changed = []
         for path, stat in found.items():
             known = self._known.get(path)
+            if path in self.unsaved:
+                continue
             if known is None:
                 changed.append((path, stat))
             elif not known.settled or known.stat != stat:
@@ -120,6 +139,8 @@ class LiveIndex:
                 self._progress(self)
 
     def _read(self, path: bytes, stat: build.Stat) -> None:
+        if path in self.unsaved:
+            return
         now = time.time_ns()
         data = build.read(path)
         digest = build.digest(data)

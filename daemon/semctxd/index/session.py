@@ -13,7 +13,7 @@ from semctx.protocol import IndexMetrics
 from semctxd import logs
 from semctxd.child import Child, Message, Spawn
 from semctxd.errors import IndexerFailed, InternalError
-from semctxd.model import Change, What
+from semctxd.model import DISK, Change, Overlays, What
 from semctxd.tree import IGNORE_FILES, sayable
 
 _log = logs.get("index")
@@ -35,6 +35,7 @@ class IndexerSession(Child):
         self._root = root
         self._due: dict[str, None] = {}
         self.index = EMPTY
+        self._shown = DISK
 
     def notice(self, changes: Iterable[Change]) -> None:
         """See Child: what lies in the root. Everything stands for the root, an ignore file above it for one in it."""
@@ -52,16 +53,28 @@ class IndexerSession(Child):
         """See Child: it reads the tree at once, maybe before the tree is watched; the first question looks again."""
         self._tell([self._root])
         self._due = {self._root: None}
+        self._shown = DISK
         self.ready()
 
-    def bring(self) -> None:
-        """See Child."""
+    def bring(self, overlays: Overlays) -> None:
+        """See Child. It takes one message after the other: whatever it was shown, it can be switched at once."""
         if self._due:
             due, self._due = self._due, {}
             self._tell(list(due))
+        if overlays.digest != self._shown.digest:
+            texts = {
+                path: text
+                for path, (text, digest) in overlays.texts.items()
+                if path not in self._shown.texts or self._shown.texts[path].digest != digest
+            }
+            self._notify("overlays", {"paths": list(overlays.texts), "texts": texts})
+            self._shown = overlays
 
     def _tell(self, paths: list[str]) -> None:
-        self.write(msgspec.json.encode({"jsonrpc": "2.0", "method": "changes", "params": {"paths": paths}}))
+        self._notify("changes", {"paths": paths})
+
+    def _notify(self, method: str, params: dict[str, object]) -> None:
+        self.write(msgspec.json.encode({"jsonrpc": "2.0", "method": method, "params": params}))
 
     def message(self, message: Message) -> None:
         """See Child: what the index holds has changed."""

@@ -50,6 +50,8 @@ def path_of(live: LiveIndex, file: str) -> bytes:
 def read(live: LiveIndex, file: str) -> Source:
     """The text of a file that was asked for. Raises FileNotFound or FileRefused."""
     path = path_of(live, file)
+    if (text := live.unsaved.get(path)) is not None:
+        return Source(text)
     if not os.path.isfile(path):
         what = "is a folder" if os.path.isdir(path) else "does not exist, or is a link that leads nowhere"
         raise SemctxError("FileNotFound", f"{file} {what}")
@@ -66,4 +68,5 @@ def read(live: LiveIndex, file: str) -> Source:
 
 def show(live: LiveIndex, file: str) -> Source:
     """The text of a file that an answer names, in the root or (absolute) outside; empty if it cannot be read."""
-    return Source(decode(build.read(path_of(live, file))) or "")
+    path = path_of(live, file)
+    return Source(live.unsaved[path] if path in live.unsaved else decode(build.read(path)) or "")

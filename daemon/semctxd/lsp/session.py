@@ -19,9 +19,11 @@ from semctxd.errors import ServerError
 from semctxd.lsp.interpreter import environment_file
 from semctxd.lsp.registry import Server
 from semctxd.lsp.requests import READ_ONLY, Spelt
+from semctxd.lsp.shown import Shown
 from semctxd.lsp.sync import Ledger, notification, to_uri
+from semctxd.lsp.turns import Turns
 from semctxd.lsp.typed import load, params_of
-from semctxd.model import ANY, Change, Depends, What
+from semctxd.model import ANY, Change, Depends, Overlays, What
 
 Watch = Callable[[str, bool, Callable[[], None]], None]
 """Watch a folder (with all below it); call back when the watch stands."""
@@ -121,6 +123,8 @@ class LspSession(Child):
         self._watches_due = 0
         self._probed = False
         self.ledger = Ledger(root, server.sync, language_id)
+        self._language_id = language_id
+        self._turns, self._shown = Turns(), Shown(language_id)
 
     # -- Child
 
@@ -129,10 +133,21 @@ class LspSession(Child):
         if self.state not in ("stopped", "crashed", "failed"):
             self.ledger.add(changes)
 
-    def bring(self) -> None:
-        """See Child: settle the ledger."""
+    def is_due(self, number: int, overlays: Overlays) -> bool:
+        """See Child: when the server shows those overlays, or can be switched to them."""
+        return self._turns.ask(number, overlays)
+
+    def settled(self, number: int) -> None:
+        """See Child: it may be another view's turn."""
+        if self.state == "ready":
+            for due in self._turns.settle(number):
+                self.release(due)
+
+    def bring(self, overlays: Overlays) -> None:
+        """See Child: show the overlays, then settle the ledger."""
+        self.write(*self._shown.switch(overlays))
         if self.ledger:
-            messages, nudges = self.ledger.settle(self.quiet_ns, time.time_ns())
+            messages, nudges = self.ledger.settle(self.quiet_ns, time.time_ns(), shown=self._shown.files)
             self.write(*messages)
             self.nudged += nudges
 
@@ -143,6 +158,7 @@ class LspSession(Child):
     def begin(self) -> None:
         """See Child: watch the environment, whose version servers read only once, then shake hands."""
         self._probed, self._watches_due = False, 0
+        self._turns, self._shown = Turns(), Shown(self._language_id)
         environment = environment_file(self.interpreter)
         if os.path.exists(environment):
             self._watch(os.path.dirname(environment), False, partial(self._shake_hands, self._run))

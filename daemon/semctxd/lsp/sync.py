@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from urllib.parse import quote
 
 import msgspec
@@ -49,14 +49,19 @@ class Ledger:
         return bool(self._due)
 
     def settle(
-        self, quiet_ns: int, now_ns: int, status: Callable[[str], os.stat_result] = os.stat
+        self,
+        quiet_ns: int,
+        now_ns: int,
+        status: Callable[[str], os.stat_result] = os.stat,
+        shown: Collection[str] = (),
     ) -> tuple[list[bytes], bool]:
         """The messages that bring the server to the present, and whether they nudge it; nothing is due then.
 
         `quiet_ns` is the wall clock of the server's last reply while nothing was pending (0: something is). A
         plain notice is enough only for a file modified after that, and not in the future: the server cannot have
         read it with the time stamp it has now. A nudge shows the server an empty text for a moment, so whatever was
-        under way meanwhile must be asked again.
+        under way meanwhile must be asked again. Files in `shown` are open with a text of their own: closing them
+        will cure them.
         """
         due, self._due = self._due, {}
         events: list[dict[str, object]] = []
@@ -70,7 +75,7 @@ class Ledger:
                 continue
             events.append({"uri": uri, "type": _FILE_CHANGE_TYPE[self._recipe.exists]})
             unread = 0 < quiet_ns < found.st_mtime_ns <= now_ns
-            if not unread and is_source(os.fsencode(path)) and not stat.S_ISDIR(found.st_mode):
+            if not unread and path not in shown and is_source(os.fsencode(path)) and not stat.S_ISDIR(found.st_mode):
                 nudges.append(uri)
         self.notices += len(events)
         self.nudges += len(nudges)

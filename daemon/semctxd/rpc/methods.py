@@ -13,10 +13,10 @@ from anyio import to_thread
 from semctx import __version__
 from semctx.errors import PROTOCOL
 from semctxd import health, prometheus, readings
-from semctxd.errors import UnknownView, VersionMismatch
+from semctxd.errors import VersionMismatch
 from semctxd.lsp.interpreter import Environment
-from semctxd.model import Change, What
-from semctxd.rpc import trust
+from semctxd.model import DISK, Change, What
+from semctxd.rpc import documents, trust
 from semctxd.rpc.dispatch import Method, Served, method
 from semctxd.rpc.queries import answer
 from semctxd.rpc.question import QUERIES, checked, question, relative
@@ -35,19 +35,24 @@ async def session_hello(connection: Connection, params: Params) -> object:
         raise VersionMismatch(
             f"the client speaks protocol {theirs}, the daemon (semctx {__version__}) {PROTOCOL}: upgrade the {older}"
         )
-    view = params.get("view", connection.view)
-    if not any(view == other.view for other in connection.service.clients):
-        raise UnknownView
-    connection.view = view
+    if token := params.get("view"):
+        connection.join(token)
     connection.introduce(params["client"], Environment.of(params.get("env", {})))
-    return {"server": "semctxd", "version": __version__, "protocol": PROTOCOL, "pid": os.getpid(), "view": view}
+    return {
+        "server": "semctxd",
+        "version": __version__,
+        "protocol": PROTOCOL,
+        "pid": os.getpid(),
+        "view": connection.view.token,
+    }
 
 
 async def query(name: str, connection: Connection, params: Params) -> Served:
     """The queries whose answers are kept."""
     asked = question(name, msgspec.json.encode(params))
+    overlays = connection.view.overlays  # of now: what comes while the workspace is opened is of later requests
     workspace = await connection.service.workspace(asked.root, indexed=asked.lsp is None)
-    return await answer(workspace, asked, connection.env)
+    return await answer(workspace, asked, connection.env, overlays.get(workspace.root, DISK))
 
 
 async def cache_stats(connection: Connection, params: Params) -> object:
@@ -111,6 +116,9 @@ async def daemon_stop(connection: Connection, params: Params) -> object:
 _HANDLERS: dict[str, Handler] = {
     "session/hello": session_hello,
     **{name: partial(query, name) for name in sorted(QUERIES)},
+    "document/open": documents.opened,
+    "document/change": documents.changed,
+    "document/close": documents.closed,
     "cache/stats": cache_stats,
     "cache/invalidate": cache_invalidate,
     "cache/clear": cache_clear,

@@ -15,7 +15,7 @@ from semctxd import compose, context, symbols
 from semctxd.child import Reply
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import put_back, respell
-from semctxd.model import Key
+from semctxd.model import Key, Overlays
 from semctxd.rpc.dispatch import Served
 from semctxd.rpc.question import QUERIES, Question
 from semctxd.workspace import Work, Workspace
@@ -23,14 +23,15 @@ from semctxd.workspace import Work, Workspace
 _MAX_ENVIRONMENTS = 64
 
 
-def key_of(workspace: Workspace, asked: Question, env: Environment) -> Key:
-    """The key of a question of a client of that environment. Raises UnknownServer or ServerUnavailable."""
+def key_of(workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> Key:
+    """The key of a question of a client of that environment and view. Raises UnknownServer or ServerUnavailable."""
     if asked.lsp:
         session = workspace.servers.session(asked.lsp.language, asked.lsp.server, env)
-        return Key(session.identity, asked.method, asked.params)
+        seen = overlays.seen_by(session.depends(asked.method, asked.lsp.spelt))
+        return Key(session.identity, asked.method, asked.params, seen.digest)
     if asked.method == "context/query" or asked.method in symbols.SERVED:
-        return Key(compose.identity(workspace, env), asked.method, asked.params)
-    return Key(workspace.root, asked.method, asked.params)
+        return Key(compose.identity(workspace, env), asked.method, asked.params, overlays.digest)
+    return Key(workspace.root, asked.method, asked.params, overlays.digest)
 
 
 class Route:
@@ -38,18 +39,23 @@ class Route:
 
     __slots__ = ("generation", "key", "lsp", "strict", "workspace")
 
-    def __init__(self, workspace: Workspace, asked: Question, env: Environment) -> None:
+    def __init__(self, workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> None:
         self.workspace = workspace
         self.generation = (
             workspace.servers.generation
         )  # before the key is made, which may tell that it is not to be relied on
-        self.key = key_of(workspace, asked, env)
+        self.key = key_of(workspace, asked, env, overlays)
         self.lsp = asked.lsp is not None
         self.strict = asked.strict
 
 
+def no_routes() -> dict[str, dict[bytes, Route]]:
+    """Method -> raw parameters -> route, with none yet."""
+    return {method: {} for method in QUERIES}
+
+
 class Routes:
-    """The routes of all clients: they are shared by those of the same environment."""
+    """The routes of all clients: those who look at the disk share them with others of the same environment."""
 
     def __init__(self) -> None:
         self._routes: dict[Environment, dict[str, dict[bytes, Route]]] = {}
@@ -58,7 +64,7 @@ class Routes:
         """Method -> raw parameters -> route."""
         if len(self._routes) > _MAX_ENVIRONMENTS:
             self._routes.clear()  # connections keep theirs
-        return self._routes.setdefault(env, {method: {} for method in QUERIES})
+        return self._routes.setdefault(env, no_routes())
 
 
 def around(lsp: bool, epoch: int, degraded: Collection[str], started: float, cached: bool) -> tuple[bytes, bytes]:
@@ -71,7 +77,7 @@ def around(lsp: bool, epoch: int, degraded: Collection[str], started: float, cac
     return b"", b'%s,"meta":{"elapsed_ms":%.3f,"cached":%s}}' % (reasons, elapsed_ms, word)
 
 
-async def answer(workspace: Workspace, asked: Question, env: Environment) -> Served:
+async def answer(workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> Served:
     """The answer to a question, from memory or from whoever knows. Raises the typed errors of its method."""
     started = perf_counter()
     if asked.strict:
@@ -79,7 +85,7 @@ async def answer(workspace: Workspace, asked: Question, env: Environment) -> Ser
     if asked.lsp and asked.root != workspace.root:  # through a symlink: asked in the root's own spelling
         spelt = respell(asked.lsp.params, asked.root, workspace.root)
         asked = asked._replace(params=spelt.params, lsp=asked.lsp._replace(spelt=spelt))
-    work = _work(workspace, asked, env)
+    work = _work(workspace, asked, env, overlays)
     cached = True
     raw = workspace.lookup(work.key, started)
     epoch, degraded = workspace.epoch, workspace.degraded
@@ -92,18 +98,20 @@ async def answer(workspace: Workspace, asked: Question, env: Environment) -> Ser
     return Served(msgspec.Raw(b"".join((opening, raw, closing))), cached)
 
 
-def _work(workspace: Workspace, asked: Question, env: Environment) -> Work:
-    key = key_of(workspace, asked, env)
+def _work(workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> Work:
+    key = key_of(workspace, asked, env, overlays)
     if asked.lsp:
         session = workspace.servers.session(asked.lsp.language, asked.lsp.server, env)
-        return workspace.lsp_work(session, asked.method, asked.lsp.spelt)
+        return workspace.lsp_work(session, asked.method, asked.lsp.spelt, overlays)
     if asked.method == "context/query":
-        return Work(key, context.produce(workspace, asked.params, env), workspace.indexer)
+        return Work(key, context.produce(workspace, asked.params, env, overlays), workspace.indexer)
     if asked.method in symbols.SERVED:
-        return symbols.work(workspace, key, env)
+        return symbols.work(workspace, key, env, overlays)
 
     def produce(reply: Reply) -> Callable[[], None]:
-        number = workspace.indexer.ask(asked.method, asked.params, lambda raw, error: reply(raw and raw[:-1], error))
+        number = workspace.indexer.ask(
+            asked.method, asked.params, lambda raw, error: reply(raw and raw[:-1], error), overlays
+        )
         return lambda: workspace.indexer.cancel(number)
 
     return Work(key, produce, workspace.indexer)

@@ -11,7 +11,6 @@ import asyncio
 import itertools
 import select
 import time
-import uuid
 from contextlib import suppress
 from time import perf_counter
 from typing import Literal, cast
@@ -28,13 +27,16 @@ from semctxd.lsp.interpreter import Environment
 from semctxd.rpc.dispatch import dispatch, error_reply
 from semctxd.rpc.listen import peer_uid
 from semctxd.rpc.methods import TABLE
-from semctxd.rpc.queries import Route, Routes, around
+from semctxd.rpc.queries import Route, Routes, around, no_routes
 from semctxd.rpc.question import UNREADABLE, question
 from semctxd.service import Service
 
 _MAX_ROUTES = 4096  # of one method and environment
 _MAX_ROUTE_BYTES = 4096
 _MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a client that does not read its replies is dropped
+
+_ALONE = frozenset({"session/hello", "document/open", "document/change", "document/close"})
+"""What these change holds for every message after them."""
 
 
 class Request(msgspec.Struct):
@@ -63,21 +65,31 @@ class Connection(asyncio.Protocol):
         self._all_routes = routes
         self.number = next(_numbers)
         self._numbers = itertools.count(1)  # of requests that are no hits
-        self.view = uuid.uuid4().hex
+        self.view = service.views.new(self)
         self.topics: frozenset[str] = frozenset()
         self._decoder = Decoder()
         self._count_hit = service.metrics.hit
         self._log_hits = service.config.log.hits
         self._running: dict[object, anyio.CancelScope] = {}  # by request id
         self._ended = False  # the client sends no more
+        self._held: list[bytes] | None = None  # messages that came after one of _ALONE, until it is done
         self.introduce("", service.env)
         self._transport: asyncio.Transport
 
     def introduce(self, client: str, env: Environment) -> None:
-        """Who the client is, and its environment; the routes of its questions are shared with clients of the same."""
+        """Who the client is, and its environment."""
         self.client = client
         self.env = env
-        self._routes = self._all_routes.of(env)
+        self.look()
+
+    def join(self, token: str) -> None:
+        """Look through another connection's view from now on. Raises UnknownView."""
+        self.view = self.service.views.join(self, self.view, token)
+        self.look()
+
+    def look(self) -> None:
+        """The view shows something else. Through the disk alone the routes of questions are those of everybody."""
+        self._routes = no_routes() if self.view.overlays else self._all_routes.of(self.env)
 
     # -- asyncio.Protocol
 
@@ -92,6 +104,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits any more: cancel the work."""
         self.service.clients.discard(self)
+        self.service.views.leave(self, self.view)
         self.cancel_all()
 
     def eof_received(self) -> bool:
@@ -123,6 +136,9 @@ class Connection(asyncio.Protocol):
     # -- messages
 
     def _message(self, message: bytes) -> None:
+        if self._held is not None:
+            self._held.append(message)
+            return
         try:
             request = _decode(message)
         except UNREADABLE:  # a batch, or nothing that can be served: the dispatch tells
@@ -141,7 +157,13 @@ class Connection(asyncio.Protocol):
             if number:
                 self.send(error_reply(number, TooManyRequests()))
         else:
-            self._spawn(message, number)
+            self._spawn(message, number, alone=request.method in _ALONE)
+
+    def _release(self) -> None:
+        """Go on with the messages that were held."""
+        held, self._held = self._held or [], None
+        for message in held:
+            self._message(message)
 
     def _hit(self, routes: dict[bytes, Route], request: Request, number: bytes) -> bool:
         """Answer from memory, if that holds. Any problem is left to the dispatch, which says it in full."""
@@ -179,7 +201,7 @@ class Connection(asyncio.Protocol):
         workspace = self.service.workspaces.get(asked.root)
         if workspace is None or asked.respelt or self.service.draining:
             return None
-        route = Route(workspace, asked, self.env)
+        route = Route(workspace, asked, self.env, self.view.through(workspace.root))
         if len(params) <= _MAX_ROUTE_BYTES:
             if len(routes) >= _MAX_ROUTES:
                 routes.clear()
@@ -204,12 +226,14 @@ class Connection(asyncio.Protocol):
     def _is_busy(self) -> bool:
         return len(self._running) >= self.service.config.daemon.max_requests
 
-    def _spawn(self, message: bytes, number: bytes = b"") -> None:
+    def _spawn(self, message: bytes, number: bytes = b"", alone: bool = False) -> None:
         request_id = _id_of(number)
         if request_id in self._running:
             self.send(error_reply(number, InvalidRequest(f"a request with id {request_id!r} is under way")))
             return
         scope = self._running[request_id] = anyio.CancelScope()
+        if alone:
+            self._held = []
 
         async def run() -> None:
             logs.number_request(f"{self.number}.{next(self._numbers)}")
@@ -221,6 +245,8 @@ class Connection(asyncio.Protocol):
                 if scope.cancelled_caught and number:
                     self.send(error_reply(number, ShuttingDown() if self.service.draining else Cancelled()))
                 del self._running[request_id]
+                if alone:
+                    self._release()
                 if self._ended and not self._running:
                     self._transport.close()
 
