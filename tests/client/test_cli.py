@@ -434,7 +434,7 @@ def test_a_daemon_that_does_not_leave(
         stops(talk)
         talk.read()
 
-    monkeypatch.setattr("semctx.cli.commands._TIMEOUT_S", 0.3)
+    monkeypatch.setattr("semctx.cli.talk.TIMEOUT_S", 0.3)
     peer.plays(stays)
     assert "still finishes its work" in fails(capsys, "stop", code=1)
 
@@ -442,7 +442,7 @@ def test_a_daemon_that_does_not_leave(
 def test_a_daemon_that_still_ends_its_children(
     peer: Peer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("semctx.cli.commands._TIMEOUT_S", 0.3)
+    monkeypatch.setattr("semctx.cli.talk.TIMEOUT_S", 0.3)
     peer.plays(stops)
     with open(os.environ["SEMCTX_SOCKET"] + ".lock", "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import import_module
 
 from semctx.cli.parser import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_DAEMON, EXIT_NO_READER, parse
 from semctx.errors import SemctxError
@@ -12,7 +13,7 @@ from semctx.errors import SemctxError
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,10 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Namespace) -> int:
-    from semctx.cli import commands
-
+    module, _, function = arguments.run.partition(".")
+    run: Callable[[Namespace], int] = getattr(import_module(f"semctx.cli.{module}"), function)
     try:
-        code = commands.RUN[arguments.run](arguments)
+        code = run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         raise

@@ -120,26 +120,27 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS: Commands = {
-    "context": ("context", "what in the repository matters for code about to be written", _context),
-    "files": ("files", "which files matter for code about to be written", _files),
-    "find": ("find", "symbols by name, or by the end of their path", _find),
-    "status": ("status", "whether the daemon runs, and what it holds", _nothing),
-    "health": ("health", "whether all is well, and if not, what to do", _nothing),
-    "metrics": ("metrics", "counts and latencies of everything", _metrics),
-    "start": ("start", "start the daemon, if none runs", _nothing),
-    "stop": ("stop", "have the daemon finish its work and leave", _nothing),
-    "restart": ("restart", "stop, then start", _nothing),
+    "context": ("code.context", "what in the repository matters for code about to be written", _context),
+    "files": ("code.files", "which files matter for code about to be written", _files),
+    "find": ("code.find", "symbols by name, or by the end of their path", _find),
+    "status": ("daemon.status", "whether the daemon runs, and what it holds", _nothing),
+    "health": ("daemon.health", "whether all is well, and if not, what to do", _nothing),
+    "metrics": ("stored.metrics", "counts and latencies of everything", _metrics),
+    "start": ("daemon.start", "start the daemon, if none runs", _nothing),
+    "stop": ("daemon.stop", "have the daemon finish its work and leave", _nothing),
+    "restart": ("daemon.restart", "stop, then start", _nothing),
     "cache": ("", "the daemon's stored answers", _cache),
-    "trust": ("trust", "let a workspace's own file name programs to run, until it changes", _trust),
-    "logs": ("logs", "the log of a daemon that was started by a client", _logs),
-    "version": ("version", "versions of this program and of the daemon, if one runs", _nothing),
+    "trust": ("daemon.trust", "let a workspace's own file name programs to run, until it changes", _trust),
+    "logs": ("daemon.logs", "the log of a daemon that was started by a client", _logs),
+    "version": ("daemon.version", "versions of this program and of the daemon, if one runs", _nothing),
 }
-"""Name -> what runs (nothing: it has commands of its own), summary, what adds its arguments."""
+"""Name -> what runs (MODULE.FUNCTION of this package; nothing: it has commands of its own), summary, what adds its
+arguments."""
 
 _CACHE_COMMANDS: Commands = {
-    "stats": ("cache_stats", "its state, over all workspaces or of --root", _nothing),
-    "clear": ("cache_clear", "drop every answer, of all workspaces or of --root", _nothing),
-    "invalidate": ("cache_invalidate", "drop what depends on a file, or on the workspace", _invalidate),
+    "stats": ("stored.cache_stats", "its state, over all workspaces or of --root", _nothing),
+    "clear": ("stored.cache_clear", "drop every answer, of all workspaces or of --root", _nothing),
+    "invalidate": ("stored.cache_invalidate", "drop what depends on a file, or on the workspace", _invalidate),
 }
 
 

@@ -1,0 +1,45 @@
+"""What commands have in common: a connection, a question, an answer shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from semctx import connection
+
+TYPE_CHECKING = False  # importing typing would cost every command 5 ms
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+    from semctx.calls import Call
+
+TIMEOUT_S = 30.0
+
+
+def connect(arguments: Namespace, *, start: bool = True) -> connection.Connection:
+    """A connection about the workspace that the command line means. Raises SemctxError."""
+    return connection.connect(arguments.root, start=start and not arguments.no_start, timeout=TIMEOUT_S)
+
+
+def ask(daemon: connection.Connection, call: Call[Any]) -> Any:
+    """The result as the protocol has it, whatever the library would make of it."""
+    method, params, _ = call
+    return daemon.request(method, params)
+
+
+def show(arguments: Namespace, answer: Any, view: str) -> int:
+    """Print an answer: as JSON, or as `view` (MODULE.FUNCTION of semctx.cli.views) says it. Exit code 0."""
+    if arguments.json:
+        print(json.dumps(answer, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+    else:
+        from semctx.cli import render
+
+        print(render.render(view, answer))
+    return 0
+
+
+def agrees(question: str) -> bool:
+    """Whether the user says yes."""
+    print(f"{question} [y/N] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,94 @@
+"""Answers about the daemon."""
+
+from __future__ import annotations
+
+from semctx.cli.render import DIM, PLAIN, TITLE, columns, duration, mib, section, times
+
+TYPE_CHECKING = False  # importing typing would cost every command 5 ms
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from semctx.cli.render import Line
+    from semctx.protocol import HealthResult, HelloResult, Stopping, TrustList, TrustState, WorkspaceState
+
+
+def status(answer: HealthResult) -> Iterator[Line]:
+    """health, in short."""
+    yield TITLE, f"semctxd {answer['version']}: {answer['status']}"
+    facts = (f"process {answer['pid']}", f"up {duration(answer['uptime_s'])}", mib(answer["memory_bytes"]))
+    yield PLAIN, f"  {', '.join(facts)}, {times(answer['connections'], 'connection')}"
+    for workspace in answer["workspaces"]:
+        sessions = ", ".join(f"{session['name']} {session['state']}" for session in workspace["sessions"])
+        yield PLAIN, f"  {workspace['root']}  {sessions}"
+
+
+def health(answer: HealthResult) -> Iterator[Line]:
+    """health."""
+    yield TITLE, answer["status"]
+    for reason in answer["reasons"]:
+        yield PLAIN, f"  {reason}"
+    for workspace in answer["workspaces"]:
+        yield from section(workspace["root"], _workspace(workspace))
+
+
+def _workspace(workspace: WorkspaceState) -> Iterator[Line]:
+    fresh = "fresh" if workspace["fresh"] else "not fresh"
+    yield PLAIN, f"  {fresh}, epoch {workspace['epoch']}, {times(workspace['folders'], 'folder')} watched"
+    for reason in workspace["degraded"]:
+        yield PLAIN, f"  degraded: {reason}"
+    yield from columns(
+        (
+            session["name"],
+            session["state"],
+            f"process {session['pid']}" if session["pid"] else "",
+            mib(session["memory_bytes"]),
+            times(session["restarts"], "restart"),
+            f"{session['pending']} pending",
+            session["interpreter"],
+            session["why"],
+        )
+        for session in workspace["sessions"]
+    )
+
+
+def trust(answer: TrustState) -> Iterator[Line]:
+    """trust/show."""
+    yield TITLE, answer["root"]
+    if answer["file"]:
+        yield PLAIN, f"  {answer['file']}, SHA-256 {answer['sha256']}"
+    for program in answer["programs"]:
+        yield PLAIN, f"  {program}"
+    if answer["problem"]:
+        yield PLAIN, f"  {answer['problem']}"
+    elif answer["trusted"]:
+        yield PLAIN, "  trusted, until the file changes"
+    else:
+        yield DIM, "  names no programs: there is nothing to trust"
+
+
+def trust_list(answer: TrustList) -> Iterator[Line]:
+    """trust/list."""
+    for state in answer["workspaces"]:
+        yield PLAIN, f"{state['root']}  {'trusted' if state['trusted'] else 'changed since, and not trusted any more'}"
+    if not answer["workspaces"]:
+        yield DIM, "none is trusted"
+
+
+def hello(answer: HelloResult) -> Iterator[Line]:
+    """session/hello."""
+    yield PLAIN, f"semctxd {answer['version']}, protocol {answer['protocol']}, runs as process {answer['pid']}"
+
+
+def stopping(answer: Stopping) -> Iterator[Line]:
+    """daemon/stop."""
+    yield PLAIN, f"semctxd (process {answer['pid']}) has left"
+
+
+def version(answer: dict[str, Any]) -> Iterator[Line]:
+    """Versions of both sides."""
+    yield PLAIN, f"semctx {answer['version']}, protocol {answer['protocol']}"
+    if answer["daemon"]:
+        yield from hello(answer["daemon"])
+    else:
+        yield DIM, answer["problem"]
