@@ -21,8 +21,12 @@ _CAPABILITIES = {
     "textDocument": {
         "documentSymbol": {"hierarchicalDocumentSymbolSupport": True},
         "hover": {"contentFormat": ["markdown", "plaintext"]},
+        "signatureHelp": {"signatureInformation": {"documentationFormat": ["markdown", "plaintext"]}},
+        "diagnostic": {"relatedDocumentSupport": True},
+        **{name: {"linkSupport": True} for name in ("definition", "typeDefinition")},
     },
 }
+_SETTINGS = {"ty": {"diagnosticMode": "workspace"}}  # diagnostics of files that no editor has open, too
 
 
 class Ty:
@@ -78,7 +82,7 @@ class Ty:
             if "method" in message:
                 if "id" in message:
                     items = message["params"].get("items") if message["method"] == "workspace/configuration" else None
-                    settings: object = None if items is None else [{} for _ in items]
+                    settings: object = None if items is None else [_SETTINGS.get(item["section"], {}) for item in items]
                     self._send({"jsonrpc": "2.0", "id": message["id"], "result": settings})
             elif "error" in message:
                 raise RuntimeError(f"ty: {message['error']}")

@@ -43,6 +43,14 @@ def test_fresh_finds_nothing_stale(tmp_path: Path) -> None:
     assert rows["hit rate of repeats without a change"]["value"] >= 0.95
 
 
+def test_narrowing_finds_no_difference(tmp_path: Path) -> None:
+    rows = bench("narrowing", tmp_path / "repository")
+    assert rows["different because they had"]["met"]
+    assert rows["different although asked anew"]["value"] == 0
+    assert rows["answers compared with a fresh server's"]["value"] == 600
+    assert 0 < rows["answers that had outlived the last edit"]["value"] < 600
+
+
 def test_core_has_a_row_for_each_target(tmp_path: Path) -> None:
     document = tmp_path / "figures.md"
     document.write_text("before\n<!-- core: begin -->\n(none yet)\n<!-- core: end -->\nafter\n")

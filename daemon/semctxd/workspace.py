@@ -367,7 +367,7 @@ class Workspace:
         if raw is not None and work.keep and not (moved or nudged or self.trees.degraded):
             self.counts["stored"] += 1
             self._cache.put(self.shelf, work.key, raw, work.depends, time.perf_counter())
-            if work.depends.imports:
+            if work.depends.file:
                 self._learn_closure(work.depends.file)
         else:
             self.counts["not_stored"] += 1
