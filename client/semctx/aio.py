@@ -80,7 +80,7 @@ class Connection:
         timeout: float,
         on_notification: Callable[[str, Any], None] | None,
     ) -> None:
-        self.root = roots.find_root() if root is None else os.path.abspath(root)
+        self.root = roots.find_root() if root is None else roots.absolute(root)
         self.timeout = timeout
         self.daemon = None
         self._start = spawn.may_start(start)

@@ -86,7 +86,7 @@ class Connection:
         on_notification: Callable[[str, Any], None] | None,
         greet: bool,
     ) -> None:
-        self.root = roots.find_root() if root is None else os.path.abspath(root)
+        self.root = roots.find_root() if root is None else roots.absolute(root)
         self.timeout = timeout
         self.daemon = None
         self._start = spawn.may_start(start)

@@ -40,6 +40,11 @@ ERRORS: dict[str, ErrorKind] = {
     "TooManyRequests": ErrorKind(
         -32003, "The connection has too many requests under way.", "Wait for some replies, then retry."
     ),
+    "OutOfFiles": ErrorKind(
+        -32006,
+        "The daemon has as many open files as its limit allows.",
+        "Close some connections, or raise the limit (`ulimit -n`) and `semctx restart`.",
+    ),
     "NotYetFresh": ErrorKind(
         -32004,
         "The changes of the file system could not be taken in within the gate's deadline.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from semctx.errors import SemctxError
+
 _MARKERS = (".git", "pyproject.toml")
 
 
@@ -13,7 +15,7 @@ def find_root(start: str = ".") -> str:
     The nearest ancestor (or `start` itself) with `.git`, else with `pyproject.toml`, else `start`. A
     repository comes first, because its packages may have a `pyproject.toml` each.
     """
-    start = os.path.abspath(start)
+    start = absolute(start)
     for marker in _MARKERS:
         folder = start
         while True:
@@ -26,6 +28,15 @@ def find_root(start: str = ".") -> str:
     return start
 
 
+def absolute(path: str) -> str:
+    """The absolute path. Raises SemctxError (RootNotFound) for a relative one where the current directory is gone."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        hint = "Change to another directory, or name the root by its absolute path."
+        raise SemctxError("RootNotFound", "the current directory is gone", hint=hint) from None
+
+
 def path_in(root: str, file: str) -> str:
     """How to name `file` in a request about `root`.
 
@@ -34,5 +45,8 @@ def path_in(root: str, file: str) -> str:
     daemon to refuse what lies outside.
     """
     real_root = os.path.realpath(root)
-    real = os.path.realpath(file)
+    try:
+        real = os.path.realpath(file)
+    except FileNotFoundError:  # the current directory is gone
+        return file
     return os.path.relpath(real, real_root) if real.startswith(real_root + os.sep) else file

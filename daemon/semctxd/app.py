@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import resource
 import signal
 import sys
 import time
@@ -27,7 +28,7 @@ _HOUSEKEEPING_S = 1.0
 _LAG_S = 0.25
 _READINGS: dict[str, Callable[[Service], Mapping[str, Any]]] = {"metrics": readings.metrics, "health": health.report}
 """Topics that are published while somebody wants them -> what is published."""
-
+_OPEN_FILES = 8192
 _log = logs.get("app")
 
 
@@ -106,8 +107,17 @@ async def _measure_lag(metrics: Metrics) -> None:
         metrics.loop_lag.add(max(0.0, time.monotonic() - due))
 
 
+def _raise_limit_of_open_files() -> None:
+    """As far as its user may, within reason: each client is an open file, and the usual limit is 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def run(listener: Listener, config: Config, ready: Ready) -> None:
     """Run the daemon on uvloop where it can be had, else on the standard loop."""
+    _raise_limit_of_open_files()
     try:
         import uvloop  # noqa: F401
     except ImportError:

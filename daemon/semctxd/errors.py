@@ -63,6 +63,10 @@ class TooManyRequests(RequestFailed):
     """Raised over the cap of requests under way on a connection; the client is to await replies first."""
 
 
+class OutOfFiles(RequestFailed):
+    """Raised where the limit of open files is reached, or a connection would leave none to work with."""
+
+
 class NotYetFresh(RequestFailed):
     """Raised past the gate's deadline, instead of a guess; the client is to retry or to ask relaxed."""
 

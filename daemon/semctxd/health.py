@@ -32,6 +32,7 @@ _WHAT_TO_DO = {
     "watch-limit": "the kernel's watch limit is reached: raise fs.inotify.max_user_watches",
     "many-linked-files": "too many source files are links, which are compared by stat, so nothing is kept in memory:"
     " ask with a folder that has fewer as the root",
+    "open-files": "folders could not be listed: raise the limit of open files (`ulimit -n`), then `semctx restart`",
     "sweep": "the tree changes without a sign and has more files than can be compared in time:"
     " raise [daemon] gate_deadline_s, or ask with a smaller folder as the root",
     "nested-links": "a symlink in a symlinked folder leads to files that are not watched, so nothing is kept in memory:"
@@ -118,10 +119,10 @@ def _session(session: Child) -> SessionState:
 
 
 def memory_bytes(pid: int) -> int:
-    """Resident memory of a process in bytes; 0 where it is gone."""
+    """Resident memory of a process in bytes; 0 where it is gone, or cannot be told."""
     import psutil
 
     try:
         return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
+    except (psutil.Error, OSError):  # OSError: no open file is left to read that
         return 0

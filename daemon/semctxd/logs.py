@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import os
+import select
 import sys
 from typing import Any
 
@@ -17,6 +18,7 @@ import structlog
 _ROOT = "semctxd"
 _FILE_BYTES = 10 * 1024 * 1024
 _FILES = 3
+_STDERR = 2
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -81,7 +83,7 @@ def request_number() -> str:
 
 def _handler(path: str | None) -> tuple[logging.Handler, OSError | None]:
     if path is None:
-        return logging.StreamHandler(), None
+        return _StandardError(), None
     try:
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         return (
@@ -89,4 +91,27 @@ def _handler(path: str | None) -> tuple[logging.Handler, OSError | None]:
             None,
         )
     except OSError as error:
-        return logging.StreamHandler(), error
+        return _StandardError(), error
+
+
+class _StandardError(logging.Handler):
+    """Standard error, never waited for: a line that its reader has no room for is lost, as poll(2) and pipe(7) tell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._poll = select.poll()
+        self._poll.register(_STDERR, select.POLLOUT)
+        self._torn = False  # only a part of the last line found room
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See Handler."""
+        try:
+            line = b"\n" * self._torn + self.format(record).encode(errors="backslashreplace") + b"\n"
+            for at in range(0, len(line), select.PIPE_BUF):
+                if not self._poll.poll(0):
+                    self._torn = at > 0 or self._torn
+                    return
+                os.write(_STDERR, line[at : at + select.PIPE_BUF])
+            self._torn = False
+        except Exception:
+            self.handleError(record)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
+import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +29,7 @@ from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate
 from semctxd.workspace import Workspace
 
+_RESERVED_FILES = 64  # of the limit of open files: a child that starts takes ten for a moment
 _log = logs.get("service")
 
 
@@ -64,6 +67,7 @@ class Service:
         self.workspaces: dict[str, Workspace] = {}  # by canonical root
         self.stopping = anyio.Event()
         self.draining = False
+        self.max_clients = _max_clients()
         self._running = 0
         self._rest = anyio.Event()
         self._tasks = tasks
@@ -214,6 +218,12 @@ class Service:
             for workspace in list(self.workspaces.values()):
                 closing.start_soon(self.close, workspace)
         self.gate.stop()
+
+
+def _max_clients() -> int:
+    """How many connections leave the daemon the open files that it needs for its work."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(min(limit * 3 // 4, limit - _RESERVED_FILES), 1) if limit != resource.RLIM_INFINITY else sys.maxsize
 
 
 def canonical_root(root: str) -> str:

@@ -15,6 +15,7 @@ import pytest
 
 import semctx
 from semctx.cli import main
+from semctx.roots import path_in
 from semctxd.index import knowledge
 from tests.client.peer import HELLO, Peer, Talk, answering, error
 
@@ -483,7 +484,10 @@ def test_a_current_folder_that_is_gone(
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert "No such file or directory" in fails(capsys, "find", "x", "--no-start", code=1)
+    assert "the current directory is gone" in fails(capsys, "find", "x", "--no-start", code=1)
+    assert "the current directory is gone" in fails(capsys, "find", "x", "--no-start", "--root", "sub", code=1)
+    assert "no daemon listens" in fails(capsys, "find", "x", "--no-start", "--root", "/r", code=3)
+    assert path_in("/r", "a.py") == "a.py"
 
 
 @pytest.mark.parametrize(("no_color", "colour"), [(None, True), ("1", False)])

@@ -132,6 +132,8 @@ def main() -> None:
             elif how != "never initializes":
                 answer(number, {"capabilities": {}})
         elif number is None or method is None:
+            if method == "$/cancelRequest" and how == "answers what is given up":
+                refuse(message["params"]["id"], -32800, "given up")
             if method == "exit" and how != "ignores its end":
                 sys.exit(0)
         elif method == "shutdown" or ".semctx-probe.py" in json.dumps(message):

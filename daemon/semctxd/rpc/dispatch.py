@@ -6,6 +6,7 @@ is given our own decoder, validator and serializer, and methods that raise nothi
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
@@ -15,7 +16,7 @@ import msgspec
 
 from semctx.errors import ERRORS, SemctxError
 from semctxd import logs
-from semctxd.errors import Cancelled, InternalError, InvalidRequest
+from semctxd.errors import Cancelled, InternalError, InvalidRequest, OutOfFiles
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # jsonrpcserver 5.0.9 reads its schema with importlib's old API
@@ -61,9 +62,12 @@ def method(
             return Success(served.result)
         except SemctxError as known:
             error = known
-        except Exception:
-            error = InternalError()
-            logs.get("rpc").exception("internal_error", method=name, correlation_id=error.correlation_id)
+        except Exception as problem:
+            if isinstance(problem, OSError) and problem.errno in (errno.EMFILE, errno.ENFILE):
+                error = OutOfFiles()
+            else:
+                error = InternalError()
+                logs.get("rpc").exception("internal_error", method=name, correlation_id=error.correlation_id)
         finally:
             context.finished(name, perf_counter() - started, error.type if error else None, served.cached)
         described = error.to_json()
@@ -108,6 +112,15 @@ async def dispatch(message: bytes, methods: Mapping[str, Method], context: Conte
 def error_reply(request_id: bytes, error: SemctxError) -> bytes:
     """A reply with an error; `request_id` is raw JSON."""
     return b'{"jsonrpc":"2.0","id":%s,"error":%s}' % (request_id, msgspec.json.encode(error.to_json()))
+
+
+def refused_batch(message: bytes, error: SemctxError) -> bytes:
+    """The reply to a batch that was given up, which has been decoded before; b"" where none is due."""
+    decoded = msgspec.json.decode(message)
+    members = decoded if isinstance(decoded, list) else []
+    asked = [one for one in members if not isinstance(one, dict) or "id" in one]
+    replies = (error_reply(msgspec.json.encode(one["id"] if isinstance(one, dict) else None), error) for one in asked)
+    return b"[%s]" % b",".join(replies) if asked else b""
 
 
 def _is_request(request: Any) -> bool:

@@ -22,9 +22,9 @@ from semctx.errors import SemctxError
 from semctx.framing import Decoder, FrameError, frame
 from semctx.protocol import RecentRequest
 from semctxd import logs
-from semctxd.errors import Cancelled, InvalidRequest, ParseError, ShuttingDown, TooManyRequests
+from semctxd.errors import Cancelled, InvalidRequest, OutOfFiles, ParseError, ShuttingDown, TooManyRequests
 from semctxd.lsp.interpreter import Environment
-from semctxd.rpc.dispatch import dispatch, error_reply
+from semctxd.rpc.dispatch import dispatch, error_reply, refused_batch
 from semctxd.rpc.listen import peer_uid
 from semctxd.rpc.methods import TABLE
 from semctxd.rpc.queries import Route, Routes, around, no_routes
@@ -72,7 +72,9 @@ class Connection(asyncio.Protocol):
         self._log_hits = service.config.log.hits
         self._running: dict[object, anyio.CancelScope] = {}  # by request id
         self._ended = False  # the client sends no more
-        self._held: list[bytes] | None = None  # messages that came after one of _ALONE, until it is done
+        self._alone = False  # one of _ALONE is under way
+        self._paused = False  # the client reads too slowly
+        self._held: list[bytes] | None = None  # messages that came while either held
         self.introduce("", service.env)
         self._transport: asyncio.Transport
 
@@ -94,10 +96,15 @@ class Connection(asyncio.Protocol):
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Only the user of the daemon may talk to it."""
+        """Only the user of the daemon may talk to it, and only as many at once as leave it files to work with."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         if peer_uid(transport.get_extra_info("socket")) != self.service.uid:
             self._transport.abort()
+            return
+        if len(self.service.clients) >= self.service.max_clients:
+            full = OutOfFiles("the daemon has as many connections as its limit of open files allows")
+            self.send(error_reply(b"null", full))
+            self._transport.close()
             return
         self.service.clients.add(self)
 
@@ -112,15 +119,22 @@ class Connection(asyncio.Protocol):
         self._ended = True
         poll = select.poll()
         poll.register(self._transport.get_extra_info("socket").fileno(), 0)  # only POLLHUP, which is always told
-        return bool(self._running) and not poll.poll(0)
+        return bool(self._running or self._held) and not poll.poll(0)
 
     def pause_writing(self) -> None:
-        """A slow reader gets no more work done until it has read."""
+        """A slow reader gets no more work done until it has read: what came in one piece can ask for more than memory
+        holds."""
+        self._paused = True
+        self._held = self._held or []
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """It caught up."""
-        self._transport.resume_reading()
+        self._paused = False
+        self._release()
+        if not self._paused:
+            self._transport.resume_reading()
+            self._close_if_done()
 
     def data_received(self, data: bytes) -> None:
         """See the module's docstring."""
@@ -160,7 +174,9 @@ class Connection(asyncio.Protocol):
             self._spawn(message, number, alone=request.method in _ALONE)
 
     def _release(self) -> None:
-        """Go on with the messages that were held."""
+        """Go on with the messages that were held, if nothing holds them any more."""
+        if self._alone or self._paused:
+            return
         held, self._held = self._held or [], None
         for message in held:
             self._message(message)
@@ -233,7 +249,8 @@ class Connection(asyncio.Protocol):
             return
         scope = self._running[request_id] = anyio.CancelScope()
         if alone:
-            self._held = []
+            self._alone = True
+            self._held = self._held or []
 
         async def run() -> None:
             logs.number_request(f"{self.number}.{next(self._numbers)}")
@@ -242,15 +259,21 @@ class Connection(asyncio.Protocol):
                     reply = await dispatch(message, TABLE, self, self.service.config.daemon.max_batch)
                     if reply:
                         self.send(reply)
-                if scope.cancelled_caught and number:
-                    self.send(error_reply(number, ShuttingDown() if self.service.draining else Cancelled()))
+                if scope.cancelled_caught:
+                    error = ShuttingDown() if self.service.draining else Cancelled()
+                    if reply := error_reply(number, error) if number else refused_batch(message, error):
+                        self.send(reply)
                 del self._running[request_id]
                 if alone:
+                    self._alone = False
                     self._release()
-                if self._ended and not self._running:
-                    self._transport.close()
+                self._close_if_done()
 
         self.service.spawn(run)
+
+    def _close_if_done(self) -> None:
+        if self._ended and not self._running and not self._held:
+            self._transport.close()
 
     def _cancel(self, request: Request) -> None:
         with suppress(*UNREADABLE):

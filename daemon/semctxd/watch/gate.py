@@ -55,7 +55,7 @@ class InotifyGate:
         self._posts = Posts(self._watches, self._lose, self._rules_changed)
         self._all: list[Trees] = []
         self._opening: list[tuple[Trees, list[Work], Callable[[], None]]] = []
-        self._drained_ns = time.time_ns()
+        self._drained_ns = (time.time_ns(), time.monotonic_ns())
         self._catching_up = False
         self._timer: TimerHandle | None = None
         self.counts = {"drains": 0, "events": 0, "overflows": 0, "listed": 0, "compared": 0, "max_batch": 0}
@@ -143,7 +143,7 @@ class InotifyGate:
 
     def _drain(self, trees: Trees, until: float, compare_too: bool) -> bool:
         self.counts["drains"] += 1
-        started = time.time_ns()
+        started = (time.time_ns(), time.monotonic_ns())
         fresh = self._take(trees, until, compare_too)
         if fresh:
             self._drained_ns = started
@@ -248,7 +248,8 @@ class InotifyGate:
     def _overflow(self) -> None:
         """Events were lost: walk every tree again and report what changed since the queue was last empty."""
         self.counts["overflows"] += 1
-        since = self._drained_ns - _CLOCK_SLACK_NS
+        wall_ns, monotonic_ns = self._drained_ns  # the wall clock may have been set back since
+        since = min(wall_ns, time.time_ns() - (time.monotonic_ns() - monotonic_ns)) - _CLOCK_SLACK_NS
         for trees in self._all:
             for folder in [folder for folder in trees.folders if not os.path.isdir(folder)]:
                 self._watches.drop(View(trees, folder, False))
@@ -297,18 +298,25 @@ class InotifyGate:
         self.counts["listed"] += 1
         if trees.swept and trees.is_swept(folder):
             trees.guarded[folder] = guard(folder, Kind.FOLDER)
-        with suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
-                if counts(entry.name) and not entry.is_dir(follow_symlinks=False):
-                    with suppress(FileNotFoundError):  # gone again; the rest of the folder is not
-                        self._found(trees, entry.path, entry.stat(follow_symlinks=False), since_ns)
-                elif entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and is_followed(trees, entry.path)):
-                    if is_skipped(entry.path) or self._leave_out(trees, entry.path):
-                        continue
-                    if since_ns != _UNKNOWN_NS:
-                        todo.append((entry.path, since_ns))
-                    elif entry.path not in trees.folders:
-                        self._folder_event(trees, entry.path, inotify.CREATE)
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    self._entry(trees, entry, since_ns, todo)
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                trees.degraded.add("open-files")
+
+    def _entry(self, trees: Trees, entry: os.DirEntry[bytes], since_ns: int, todo: list[Work]) -> None:
+        if counts(entry.name) and not entry.is_dir(follow_symlinks=False):
+            with suppress(FileNotFoundError):  # gone again; the rest of the folder is not
+                self._found(trees, entry.path, entry.stat(follow_symlinks=False), since_ns)
+        elif entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and is_followed(trees, entry.path)):
+            if is_skipped(entry.path) or self._leave_out(trees, entry.path):
+                return
+            if since_ns != _UNKNOWN_NS:
+                todo.append((entry.path, since_ns))
+            elif entry.path not in trees.folders:
+                self._folder_event(trees, entry.path, inotify.CREATE)
 
     def _found(self, trees: Trees, path: bytes, status: os.stat_result, since_ns: int) -> None:
         is_new = guard_file(trees, path, status)
