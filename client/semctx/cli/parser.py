@@ -88,6 +88,18 @@ def _find(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_count, metavar="N", help="how many symbols (default 20)")
 
 
+def _symbol(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("symbol", metavar="SYMBOL", help="a name, the end of a name path, or FILE:LINE:COL from 1")
+    parser.add_argument("--file", metavar="FILE", help="where the symbol of that name stands")
+    parser.add_argument("--kind", choices=("class", "function", "method", "variable"), help="only these")
+    parser.add_argument("--limit", type=_count, metavar="N", help="how many places (or lines, of a body) are shown")
+
+
+def _path(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", nargs="?", help="a file or folder; default: the workspace")
+    parser.add_argument("--limit", type=_count, metavar="N", help="how many files (default 50)")
+
+
 def _cache(parser: argparse.ArgumentParser) -> None:
     _add_commands(parser, "semctx cache", _CACHE_COMMANDS)
 
@@ -123,6 +135,15 @@ _COMMANDS: Commands = {
     "context": ("code.context", "what in the repository matters for code about to be written", _context),
     "files": ("code.files", "which files matter for code about to be written", _files),
     "find": ("code.find", "symbols by name, or by the end of their path", _find),
+    "overview": ("symbols.overview", "what a file or a folder defines", _path),
+    "body": ("symbols.body", "the source of a symbol", _symbol),
+    "def": ("symbols.definition", "where a symbol is defined", _symbol),
+    "refs": ("symbols.references", "where a symbol is named: its definition, imports, uses", _symbol),
+    "impl": ("symbols.implementations", "the classes below a class, or what overrides a method", _symbol),
+    "hover": ("symbols.hover", "signature, types and documentation of a symbol", _symbol),
+    "callers": ("symbols.callers", "which functions call a function", _symbol),
+    "callees": ("symbols.callees", "which functions a function calls", _symbol),
+    "diagnostics": ("symbols.diagnostics", "what is wrong in a file, or in the files of a folder", _path),
     "status": ("daemon.status", "whether the daemon runs, and what it holds", _nothing),
     "health": ("daemon.health", "whether all is well, and if not, what to do", _nothing),
     "metrics": ("stored.metrics", "counts and latencies of everything", _metrics),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Line: TypeAlias = tuple[str, str]  # style, text
 
-PLAIN, TITLE, DIM = "", "1", "2"  # numbers of ANSI's Select Graphic Rendition
+PLAIN, TITLE, DIM, FILE, BAD, WARNING = "", "1", "2", "36", "31", "33"  # of ANSI's Select Graphic Rendition
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\ufffd")
 _MIB = 1024 * 1024
 
@@ -48,6 +48,14 @@ def columns(rows: Iterable[tuple[str, ...]]) -> list[Line]:
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [(PLAIN, "  " + "  ".join(map(str.ljust, row, widths)).rstrip()) for row in rows]
+
+
+def facts(answer: Any) -> Iterator[Line]:
+    """What is to be known of an answer: what it may not reflect, what it took."""
+    for reason in answer.get("degraded", ()):
+        yield WARNING, f"degraded: {reason}"
+    meta = answer["meta"]
+    yield DIM, f"{meta['elapsed_ms']:.2f} ms{', cached' if meta['cached'] else ''}"
 
 
 def times(count: int, noun: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semctx.cli.render import DIM, PLAIN, columns, section, times
+from semctx.cli.render import DIM, PLAIN, columns, facts, section, times
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ def context(answer: ContextResult) -> Iterator[Line]:
     )
     if answer["source"] == "knowledge-base":
         yield DIM, "the repository has nothing to say on this: built-in knowledge"
-    yield from _facts(answer)
+    yield from facts(answer)
 
 
 def files(answer: FilesResult) -> Iterator[Line]:
     """files/relevant."""
     yield from _file_scores(answer["files"])
-    yield from _facts(answer)
+    yield from facts(answer)
 
 
 def find(answer: FindResult) -> Iterator[Line]:
@@ -56,7 +56,7 @@ def find(answer: FindResult) -> Iterator[Line]:
     yield from _symbols("Symbols", answer["symbols"])
     if answer["left_out"]:
         yield DIM, f"{answer['left_out']} more: see --limit"
-    yield from _facts(answer)
+    yield from facts(answer)
 
 
 def _symbols(title: str, symbols: Sequence[Symbol]) -> Iterator[Line]:
@@ -85,14 +85,6 @@ def _symbols(title: str, symbols: Sequence[Symbol]) -> Iterator[Line]:
 
 def _file_scores(files: Sequence[FileScore]) -> Iterator[Line]:
     yield from section("Files", columns((f"{file['score']:.2f}", file["path"], file["why"]) for file in files))
-
-
-def _facts(answer: ContextResult | FilesResult | FindResult) -> Iterator[Line]:
-    """What is to be known of the answer: what it may not reflect, what it took."""
-    for reason in answer.get("degraded", ()):
-        yield PLAIN, f"degraded: {reason}"
-    meta = answer["meta"]
-    yield DIM, f"{meta['elapsed_ms']:.2f} ms{', cached' if meta['cached'] else ''}"
 
 
 def _first(evidence: Sequence[str]) -> str:
