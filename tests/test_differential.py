@@ -187,6 +187,15 @@ class World:
         client.wire.close()
         self.clients[number] = Client(client.daemon, client.daemon.client())
 
+    def around(self, number: int, question: tuple[str, Any], edits: list[Step]) -> None:
+        """The same question before and after each edit: what was in memory must not be the answer."""
+        for edit in (None, *edits):
+            if edit:
+                edit(self)
+            self.ask(number, question, strict=True)
+            while self.clients[number].asked:
+                self.receive(number)
+
     def end(self) -> None:
         for number, client in enumerate(self.clients):
             while client.asked:
@@ -212,13 +221,14 @@ def step(act: Callable[..., None], *drawn: st.SearchStrategy[Any]) -> st.SearchS
     return st.tuples(*drawn).map(bound)
 
 
+files = st.sampled_from((*FILES, "two.py", "pkg/mod.py", "pkg/mod.py"))
+
+
 def lsp(method: str, *place: int, **more: Any) -> st.SearchStrategy[tuple[str, Any]]:
-    return st.sampled_from(FILES).map(
-        lambda file: (f"textDocument/{method}", lambda root: {**at(root, file, *place), **more})
-    )
+    return files.map(lambda file: (f"textDocument/{method}", lambda root: {**at(root, file, *place), **more}))
 
 
-files, texts, folders = st.sampled_from(FILES), st.sampled_from(TEXTS), st.sampled_from(FOLDERS)
+texts, folders = st.sampled_from(TEXTS), st.sampled_from(FOLDERS)
 clients = st.integers(0, CLIENTS - 1)
 INTENT = {"intent": "Return the value of the base", "targetFile": "two.py"}
 questions = st.one_of(
@@ -246,14 +256,12 @@ edits = st.one_of(
     step(Tree.switch, st.dictionaries(files, texts)),
 )
 asks = step(World.ask, clients, questions, st.integers(0, 4).map(bool))
+arounds = step(World.around, clients, questions, st.lists(edits, min_size=1, max_size=4))
+receives = step(World.receive, clients)
+departures = st.one_of(step(World.cancel, clients), step(World.leave, clients))
 programs = st.lists(
-    st.one_of(
-        edits, edits, asks, asks, asks, step(World.receive, clients), step(World.receive, clients),
-        step(World.cancel, clients), step(World.leave, clients),
-    ),
-    min_size=15,
-    max_size=60,
-)  # fmt: skip
+    st.one_of(edits, asks, asks, arounds, arounds, receives, receives, departures), min_size=15, max_size=50
+)
 
 
 # -- the judge
@@ -344,7 +352,7 @@ def daemon() -> Iterator[Daemon]:
 
 @given(program=programs)
 @settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=False
+    max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=False
 )
 def test_every_answer_is_that_of_a_fresh_server(daemon: Daemon, program: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as name:
