@@ -37,12 +37,12 @@ async def serve(listener: Listener, config: Config, ready: Ready) -> None:
     async with anyio.create_task_group() as tasks:
         service = Service(config, tasks)
         routes = Routes()
+        http = await _monitored(service, config.http.port)
         # from Python 3.13 on a loop removes the socket of a server that it closes, even one that is systemd's
         keep_socket: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
         server = await asyncio.get_running_loop().create_unix_server(
             lambda: Connection(service, routes), sock=listener.socket, backlog=BACKLOG, **keep_socket
         )
-        http = await _monitored(service, config.http.port)
         tasks.start_soon(_stop_on_signal, service)
         tasks.start_soon(_keep_house, service, listener)
         tasks.start_soon(_measure_lag, service.metrics)
