@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from semctxd.config import Config
+from semctxd.sources import Sources
+
 PATIENCE_S = 60.0  # how long a condition may take on a busy machine; no test waits this long unless it fails
 
 
@@ -184,6 +187,13 @@ def daemon_at(
             code = daemon.stop()
         assert code == 0, daemon.log
         assert faulty or "Traceback" not in daemon.log, daemon.log
+
+
+def sources(config: Config) -> Sources:
+    """A configuration that comes from nowhere."""
+    made = Sources()
+    made.config = config
+    return made
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from semctxd import context
 from semctxd.config import Config
 from semctxd.lsp.interpreter import Environment
 from semctxd.service import Service
-from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
+from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, sources
 from tests.zoo import command, configured
 
 PATIENT = "[context]\nenrich_s = 60\n"
@@ -156,7 +156,7 @@ async def test_an_indexer_that_answers_nonsense_is_an_internal_error(
     repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with anyio.create_task_group() as tasks:
-        service = Service(Config(), tasks)
+        service = Service(sources(Config()), tasks)
         workspace = await service.workspace(str(repo))
         workspace.indexer.argv = command("rude", "echoes", tmp_path / "record")
         reply: asyncio.Future[SemctxError | None] = asyncio.get_running_loop().create_future()

@@ -19,7 +19,7 @@ from semctxd.model import Change, What
 from semctxd.service import Service
 from semctxd.watch.eager import EagerGate, follow
 from semctxd.watch.gate import InotifyGate
-from tests.conftest import PATIENCE_S, Wire, daemon_at, eventually
+from tests.conftest import PATIENCE_S, Wire, daemon_at, eventually, sources
 
 
 async def until(condition: Callable[[], Any], repeat: Callable[[], object] = lambda: None) -> None:
@@ -105,7 +105,7 @@ async def test_a_name_that_is_not_utf_8_does_not_end_it(root: Path) -> None:
 @asynccontextmanager
 async def service(config: Config) -> AsyncIterator[Service]:
     async with anyio.create_task_group() as tasks:
-        made = Service(config, tasks)
+        made = Service(sources(config), tasks)
         yield made
         await made.drain()
         tasks.cancel_scope.cancel()

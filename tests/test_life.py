@@ -22,7 +22,7 @@ from semctxd.errors import ShuttingDown
 from semctxd.health import memory_bytes
 from semctxd.service import Service
 from semctxd.workspace import Workspace
-from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually
+from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually, sources
 from tests.zoo import command, configured
 
 
@@ -234,7 +234,7 @@ async def test_a_task_that_fails_takes_nothing_along(tmp_path: Path, capsys: pyt
         raise RuntimeError("a fault")
 
     async with anyio.create_task_group() as tasks:
-        service = Service(Config(), tasks)
+        service = Service(sources(Config()), tasks)
         service.spawn(fail)
         opened: list[Workspace] = []
         async with anyio.create_task_group() as both:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from semctxd.config import load
-from semctxd.errors import ConfigError, ServerUnavailable, UnknownServer
+from semctxd.errors import ServerUnavailable, UnknownServer
 from semctxd.lsp.interpreter import resolve
 from semctxd.lsp.registry import check, choose, command_line, registry
+from semctxd.sources import Sources
 
 
 def test_the_default_server_of_a_language() -> None:
@@ -38,9 +38,7 @@ def test_an_unknown_language_or_server_is_told_the_known_ones() -> None:
 )
 def test_a_configuration_names_what_the_registry_has(tmp_path: Path, toml: str, said: str) -> None:
     (tmp_path / "config.toml").write_text(toml)
-    with pytest.raises(ConfigError) as caught:
-        check(load(str(tmp_path / "config.toml")))
-    assert str(caught.value) == said
+    assert [what for _, what in check(Sources(str(tmp_path / "config.toml")).config)] == [said]
 
 
 def program(folder: Path, name: str) -> Path:

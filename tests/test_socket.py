@@ -17,7 +17,7 @@ from semctxd.config import Config
 from semctxd.rpc.queries import Routes
 from semctxd.rpc.server import Connection
 from semctxd.service import Service
-from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
+from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, sources
 from tests.zoo import command, configured
 
 HEALTH = {"jsonrpc": "2.0", "id": 1, "method": "health"}
@@ -481,7 +481,7 @@ def test_one_that_reads_nothing_at_all_is_dropped(shared: Daemon, repo: Path) ->
 
 async def test_a_client_of_another_user_is_not_listened_to(tmp_path: Path) -> None:
     async with anyio.create_task_group() as tasks:
-        service, routes = Service(Config(), tasks), Routes()
+        service, routes = Service(sources(Config()), tasks), Routes()
         path = str(tmp_path / "s")
         server = await asyncio.get_running_loop().create_unix_server(lambda: Connection(service, routes), path)
         reader, writer = await asyncio.open_unix_connection(path)

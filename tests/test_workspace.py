@@ -21,7 +21,7 @@ from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import respell
 from semctxd.service import Service
 from semctxd.workspace import Work, Workspace
-from tests.conftest import PATIENCE_S, daemon_at
+from tests.conftest import PATIENCE_S, daemon_at, sources
 from tests.zoo import command
 
 SYMBOLS = "textDocument/documentSymbol"
@@ -30,7 +30,7 @@ SYMBOLS = "textDocument/documentSymbol"
 @asynccontextmanager
 async def opened(root: Path, config: Config) -> AsyncIterator[tuple[Service, Workspace]]:
     async with anyio.create_task_group() as tasks:
-        service = Service(config, tasks)
+        service = Service(sources(config), tasks)
         yield service, await service.workspace(str(root))
         await service.drain()
         tasks.cancel_scope.cancel()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from semctx.context import SemanticContext
     from semctx.protocol import (
         CacheStats,
+        ConfigReloaded,
+        ConfigResult,
         ContextResult,
         Dropped,
         FilesResult,
@@ -146,6 +148,16 @@ def metrics_reset(root: str) -> Call[MetricsReset]:
 def metrics_prometheus(root: str) -> Call[MetricsText]:
     """The metrics as text for Prometheus (`metrics/prometheus`)."""
     return "metrics/prometheus", {}, as_is
+
+
+def config(root: str, workspace: str | None = None) -> Call[ConfigResult]:
+    """Each setting and its origin, of the user or of one workspace (`config/get`)."""
+    return "config/get", given(root=workspace), as_is
+
+
+def config_reload(root: str) -> Call[ConfigReloaded]:
+    """Have the daemon read its configuration again (`config/reload`)."""
+    return "config/reload", {}, as_is
 
 
 def cache_stats(root: str, workspace: str | None = None) -> Call[CacheStats]:

@@ -144,6 +144,8 @@ class Connection:
     metrics = _method(calls.metrics)
     metrics_reset = _method(calls.metrics_reset)
     metrics_prometheus = _method(calls.metrics_prometheus)
+    config = _method(calls.config)
+    config_reload = _method(calls.config_reload)
     cache_stats = _method(calls.cache_stats)
     cache_invalidate = _method(calls.cache_invalidate)
     cache_clear = _method(calls.cache_clear)

@@ -105,6 +105,11 @@ ERRORS: dict[str, ErrorKind] = {
     "TextRefused": ErrorKind(
         -32028, "The text is binary or too large to be source code.", "Send source code of at most 2 000 000 bytes."
     ),
+    "ConfigRefused": ErrorKind(
+        -32040,
+        "The configuration is wrong; what held before still holds.",
+        "Correct what the message names, then `semctx config reload`.",
+    ),
     "ServerUnavailable": ErrorKind(
         -32020,
         "The language server's program is not installed, or it failed too often.",

@@ -81,9 +81,16 @@ def _is_private(folder: str) -> bool:
     return True
 
 
-def _start_daemon(deadline: float) -> None:
-    """Run `semctxd --detach`: it returns once a daemon listens, this one or another. Waits until the deadline."""
+def check_config(root: str) -> list[str]:
+    """What is wrong in the user's configuration and in that of the workspace `root`. Raises SemctxError."""
     import subprocess
+
+    done = subprocess.run(_semctxd("--check-config", root), stdout=subprocess.PIPE, text=True, check=False)
+    return done.stdout.splitlines()
+
+
+def _semctxd(*arguments: str) -> list[str]:
+    """The command that runs the daemon's program. Raises SemctxError where it is not installed."""
     from importlib.util import find_spec
 
     if find_spec("semctxd") is None:
@@ -93,7 +100,14 @@ def _start_daemon(deadline: float) -> None:
             hint="pip install 'semctx[daemon]', or set SEMCTX_SOCKET to the socket of a daemon that runs.",
         )
     # -P: a folder of that name in the current directory is the user's data, not our program
-    command = [sys.executable, "-P", "-m", "semctxd", "--detach"]
+    return [sys.executable, "-P", "-m", "semctxd", *arguments]
+
+
+def _start_daemon(deadline: float) -> None:
+    """Run `semctxd --detach`: it returns once a daemon listens, this one or another. Waits until the deadline."""
+    import subprocess
+
+    command = _semctxd("--detach")
     try:
         done = subprocess.run(
             command,

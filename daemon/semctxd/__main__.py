@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 
 from semctx import __version__
 from semctx.paths import config_path, log_path, socket_path
@@ -16,22 +18,31 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="semctxd", description="The semctx daemon.")
     parser.add_argument("--detach", action="store_true", help="go to the background once it listens")
     parser.add_argument("--version", action="version", version=f"semctxd {__version__}")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, as cache.ttl_s=10")
+    parser.add_argument(
+        "--check-config",
+        nargs="?",
+        const="",
+        metavar="ROOT",
+        help="say what is wrong in the configuration, and leave",
+    )
     arguments = parser.parse_args(argv)
 
+    if arguments.check_config is not None:
+        return _check(arguments.check_config, arguments.set)
     from semctxd.detach import Ready, detach
 
     config_file, socket_file, log_file = config_path(), socket_path(), log_path()  # before the folder is left
     ready = detach(log_file) if arguments.detach else Ready()
     from semctxd import logs
-    from semctxd.config import load
     from semctxd.errors import AlreadyRunning, ConfigError, SocketRefused
     from semctxd.lsp.registry import check
     from semctxd.rpc.listen import acquire
+    from semctxd.sources import Sources
 
     try:
-        config = load(config_file)
-        check(config)
-        logs.configure(config.log.level, log_file if arguments.detach else None)
+        sources = Sources(config_file, os.environ, arguments.set, check)
+        logs.configure(sources.config.log.level, log_file if arguments.detach else None)
         listener = acquire(socket_file)
     except ConfigError as error:
         ready.failed(EX_CONFIG, str(error))
@@ -45,9 +56,27 @@ def main(argv: list[str] | None = None) -> int:
     from semctxd.app import run
 
     try:
-        run(listener, config, ready)
+        run(listener, sources, ready)
     finally:
         listener.close()
+    return EX_OK
+
+
+def _check(root: str, flags: Sequence[str]) -> int:
+    from semctx.paths import trust_path
+    from semctxd.errors import ConfigError
+    from semctxd.lsp.registry import check
+    from semctxd.settings import Pins, Settings
+    from semctxd.sources import Sources
+
+    try:
+        sources = Sources(config_path(), os.environ, flags, check)
+    except ConfigError as error:
+        print(error)
+        return EX_CONFIG
+    if root and (problem := Settings(os.path.realpath(root), sources.config, Pins(trust_path()), check).look().problem):
+        print(problem)
+        return EX_CONFIG
     return EX_OK
 
 

@@ -10,19 +10,22 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import anyio
 
 from semctxd import health, logs, readings
-from semctxd.config import Config
 from semctxd.detach import Ready
+from semctxd.errors import ConfigRefused
 from semctxd.metrics import Metrics
 from semctxd.notify import notify, watchdog_interval
+from semctxd.reload import reload
 from semctxd.rpc.listen import BACKLOG, Listener
 from semctxd.rpc.queries import Routes
 from semctxd.rpc.server import Connection
 from semctxd.service import Service
+from semctxd.sources import Sources
 
 _HOUSEKEEPING_S = 1.0
 _LAG_S = 0.25
@@ -32,18 +35,18 @@ _OPEN_FILES = 8192
 _log = logs.get("app")
 
 
-async def serve(listener: Listener, config: Config, ready: Ready) -> None:
-    """Serve until SIGTERM, SIGINT or `daemon/stop`, then drain."""
+async def serve(listener: Listener, sources: Sources, ready: Ready) -> None:
+    """Serve until SIGTERM, SIGINT or `daemon/stop`, then drain. SIGHUP has the configuration read again."""
     async with anyio.create_task_group() as tasks:
-        service = Service(config, tasks)
+        service = Service(sources, tasks)
         routes = Routes()
-        http = await _monitored(service, config.http.port)
+        http = await _monitored(service, sources.config.http.port)
         # from Python 3.13 on a loop removes the socket of a server that it closes, even one that is systemd's
         keep_socket: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
         server = await asyncio.get_running_loop().create_unix_server(
             lambda: Connection(service, routes), sock=listener.socket, backlog=BACKLOG, **keep_socket
         )
-        tasks.start_soon(_stop_on_signal, service)
+        tasks.start_soon(_obey_signals, service)
         tasks.start_soon(_keep_house, service, listener)
         tasks.start_soon(_measure_lag, service.metrics)
         gc.freeze()
@@ -75,10 +78,14 @@ async def _monitored(service: Service, port: int) -> asyncio.Server | None:
         return None
 
 
-async def _stop_on_signal(service: Service) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            service.stopping.set()
+async def _obey_signals(service: Service) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async for received in signals:
+            if received == signal.SIGHUP:
+                with suppress(ConfigRefused):  # which the log and health say
+                    reload(service)
+            else:
+                service.stopping.set()
 
 
 async def _keep_house(service: Service, listener: Listener) -> None:
@@ -115,7 +122,7 @@ def _raise_limit_of_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def run(listener: Listener, config: Config, ready: Ready) -> None:
+def run(listener: Listener, sources: Sources, ready: Ready) -> None:
     """Run the daemon on uvloop where it can be had, else on the standard loop."""
     _raise_limit_of_open_files()
     try:
@@ -124,4 +131,4 @@ def run(listener: Listener, config: Config, ready: Ready) -> None:
         fast = False
     else:
         fast = True
-    anyio.run(serve, listener, config, ready, backend="asyncio", backend_options={"use_uvloop": fast})
+    anyio.run(serve, listener, sources, ready, backend="asyncio", backend_options={"use_uvloop": fast})

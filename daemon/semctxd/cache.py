@@ -60,6 +60,11 @@ class Cache:
         self._entries: OrderedDict[Key, tuple[Entry, Shelf]] = OrderedDict()
         self._bytes = 0
 
+    def resize(self, *, ttl_s: float, max_entries: int, max_bytes: int) -> None:
+        """Other bounds from now on; what is stored keeps its expiry."""
+        self.ttl_s, self.max_entries, self.max_bytes = ttl_s, max_entries, max_bytes
+        self._make_room()
+
     def get(self, shelf: Shelf, key: Key, now: float) -> bytes | None:
         """The answer, counted as a hit under the key's method; or None."""
         found = self._entries.get(key)
@@ -89,10 +94,7 @@ class Cache:
         shelf.bytes += size
         shelf.size += 1
         shelf.keys.setdefault(depends, set()).add(key)
-        while len(self._entries) > self.max_entries or self._bytes > self.max_bytes:
-            oldest = next(iter(self._entries))
-            self._entries[oldest][1].evictions += 1
-            self._drop(oldest)
+        self._make_room()
 
     def invalidate(self, shelf: Shelf, changes: Sequence[Change]) -> int:
         """Drop what the changes may have made wrong; how many entries went."""
@@ -141,6 +143,12 @@ class Cache:
             "ttl_s": self.ttl_s,
             "by_method": dict(sorted(by_method.items())),
         }
+
+    def _make_room(self) -> None:
+        while len(self._entries) > self.max_entries or self._bytes > self.max_bytes:
+            oldest = next(iter(self._entries))
+            self._entries[oldest][1].evictions += 1
+            self._drop(oldest)
 
     def _drop(self, key: Key) -> None:
         entry, shelf = self._entries.pop(key)

@@ -1,4 +1,4 @@
-"""The user's configuration, one TOML file read once at start, and what a workspace's own file says. Never written.
+"""What can be configured, and what a workspace's own file says. Never written.
 
 Every key has a default, so that no file is needed. An unknown key or a value out of its range is an error,
 never ignored: a misspelt setting that does nothing is worse than a daemon that says why it does not start.
@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
 from semctxd.errors import ConfigError
-
-_T = TypeVar("_T")
+from semctxd.tables import Path, Source, merged, problems, refuse
 
 _YEAR_S = 365 * 86400.0
 
@@ -144,6 +143,7 @@ class LocalFile(NamedTuple):
     path: str
     sha256: str
     table: dict[str, Any]  # checked against Local
+    place: Callable[[Path], str]  # of a setting: file and line
 
     @property
     def programs(self) -> list[str]:
@@ -153,58 +153,46 @@ class LocalFile(NamedTuple):
         return named + [f"[servers.{name}] command = {servers[name]['command']!r}" for name in sorted(servers)]
 
 
-LOCAL_FILES = (".semctx.toml", "pyproject.toml")
+LOCAL_FILES: dict[str, Path] = {".semctx.toml": (), "pyproject.toml": ("tool", "semctx")}
 """Where a workspace's settings stand: the first that has any. In the second they are `[tool.semctx]`."""
 
 _MAX_LOCAL_BYTES = 1 << 20
 
 
-def load(path: str | None) -> Config:
-    """The configuration in the file `path`; the defaults for None or a file that does not exist.
-
-    Raises ConfigError where the file cannot be read, is no TOML, or holds an unknown key or a bad value.
-    """
-    if path is None:
-        return Config()
-    try:
-        with open(path, "rb") as file:
-            text = file.read().decode()
-    except FileNotFoundError:
-        return Config()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
-    return _convert(_table(path, text), Config, path)
-
-
 def load_local(root: str) -> LocalFile | None:
     """What the workspace `root` says of itself; None where it says nothing.
 
-    Raises ConfigError as `load` does, and for a file that is none, leads out of the root, or is larger than 1 MiB.
+    Raises ConfigError for a file that is none, leads out of the root, is larger than 1 MiB, is no TOML, or holds an
+    unknown key or a bad value.
     """
-    for name in LOCAL_FILES:
+    for name, under in LOCAL_FILES.items():
         path = f"{root}/{name}"
         try:
             raw = _read_local(path, root)
-            text = raw.decode()
+            source = Source(path, raw.decode(), under)
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: cannot be read: {error}") from error
-        table = _table(path, text)
-        where = path
-        if name == "pyproject.toml":
-            tool = table.get("tool")
-            table = tool.get("semctx") if isinstance(tool, dict) else None
-            where = f"{path}: tool.semctx"
-        if table is not None:
-            _convert(table, Local, where)
-            return LocalFile(path, hashlib.sha256(raw).hexdigest(), table)
+        if (table := source.table()) is not None:
+            refuse(problems(table, Local), source.place)
+            return LocalFile(path, hashlib.sha256(raw).hexdigest(), table, source.place)
     return None
+
+
+def shaping(config: Config) -> tuple[object, ...]:
+    """The part of a configuration that answers depend on."""
+    return config.context, *sessions(config)
+
+
+def sessions(config: Config) -> tuple[object, ...]:
+    """The part of a configuration that a language server is begun by."""
+    return config.languages, config.servers, config.python
 
 
 def overlaid(config: Config, table: dict[str, Any]) -> Config:
     """The configuration with the settings of a checked table in place of its own."""
-    return msgspec.convert(_merged(msgspec.to_builtins(config), table), Config)
+    return msgspec.convert(merged(msgspec.to_builtins(config), table), Config)
 
 
 def _read_local(path: str, root: str) -> bytes:
@@ -218,49 +206,3 @@ def _read_local(path: str, root: str) -> bytes:
     if len(raw) > _MAX_LOCAL_BYTES:
         raise ConfigError(f"{path}: is larger than {_MAX_LOCAL_BYTES} bytes")
     return raw
-
-
-def _table(path: str, text: str) -> Any:
-    try:
-        return msgspec.toml.decode(text)
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: no valid TOML: {error}") from error
-
-
-def _convert(table: Any, kind: type[_T], where: str) -> _T:
-    try:
-        return msgspec.convert(table, kind)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {_explain(str(error), kind)}") from error
-
-
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    return below | {
-        key: _merged(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
-        for key, value in above.items()
-    }
-
-
-def _explain(message: str, top: type) -> str:
-    """msgspec's message with the key as the file spells it, and with what is allowed there."""
-    what, _, where = message.partition(" - at `$")
-    steps = re.findall(r"\w+|\[[^]]+\]", where)
-    key = ".".join("*" if step == "[...]" else step for step in steps).replace(".[", "[")
-    kind = _kind(steps, top)
-    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", what):
-        allowed = ", ".join(sorted(field.name for field in msgspec.structs.fields(kind)))
-        return f"{f'[{key}] has no' if key else 'there is no section'} {unknown[1]}; allowed are {allowed}"
-    if choices := [value for value in get_args(kind) if isinstance(value, str)]:
-        what = f"Expected one of {', '.join(choices)}"
-    return f"{key}: {what}"
-
-
-def _kind(steps: list[str], top: type) -> Any:
-    """The type that stands at a key. Among msgspec's steps, `[...]` is any key of a table and `[0]` an item."""
-    kind: Any = top
-    for step in steps:
-        if step.startswith("["):
-            kind = get_args(kind)[-1]
-        else:
-            kind = next(field.type for field in msgspec.structs.fields(kind) if field.name == step)
-    return kind

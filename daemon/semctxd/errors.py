@@ -139,6 +139,10 @@ class TextRefused(RequestFailed):
     """Raised for text that is binary or too large; the client is to send source code."""
 
 
+class ConfigRefused(RequestFailed):
+    """Raised when the configuration is wrong that is to be read again; a person is to edit it."""
+
+
 class ServerUnavailable(RequestFailed):
     """Raised when a server cannot be started, or failed too often; a person is to read the message."""
 

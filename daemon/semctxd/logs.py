@@ -52,7 +52,7 @@ def configure(level: str, path: str | None, json: bool | None = None) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger(_ROOT).setLevel(level.upper())
+    set_level(level)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -64,6 +64,11 @@ def configure(level: str, path: str | None, json: bool | None = None) -> None:
     )
     if problem is not None:
         get("logs").warning("log_file_unusable", path=path, reason=str(problem))
+
+
+def set_level(level: str) -> None:
+    """What is logged from now on; see `configure`."""
+    logging.getLogger(_ROOT).setLevel(level.upper())
 
 
 def get(name: str) -> Any:

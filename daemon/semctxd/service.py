@@ -24,6 +24,7 @@ from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.registry import check
 from semctxd.metrics import Metrics
 from semctxd.settings import Pins, Settings
+from semctxd.sources import Sources
 from semctxd.watch.eager import EagerGate, follow
 from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate
@@ -36,6 +37,7 @@ _log = logs.get("service")
 class Client(Protocol):
     """A connection, as the service sees it."""
 
+    log_hits: bool
     topics: frozenset[str]
 
     def notify(self, topic: str, message: bytes) -> None:
@@ -51,16 +53,15 @@ class Client(Protocol):
 class Service:
     """All state of one daemon. Lives on the loop, within the task group `tasks`."""
 
-    def __init__(self, config: Config, tasks: anyio.abc.TaskGroup) -> None:
-        self.config = config
+    def __init__(self, sources: Sources, tasks: anyio.abc.TaskGroup) -> None:
+        self.sources = sources
+        config = sources.config
         self.started = self.counted_since = time.monotonic()
         self.uid = os.getuid()
         self.env = Environment.of(dict(os.environ))
         self.metrics = Metrics()
         self.pins = Pins(trust_path())
-        self.cache = Cache(
-            ttl_s=config.cache.ttl_s, max_entries=config.cache.max_entries, max_bytes=config.cache.max_bytes
-        )
+        self.cache = Cache(**msgspec.structs.asdict(config.cache))
         self.clients: set[Client] = set()
         self.problems: dict[str, str] = {}  # what of the daemon itself does not work -> why, and what to do
         self.views = Views()
@@ -76,6 +77,11 @@ class Service:
         use_inotify = config.watch.gate == "inotify" or (config.watch.gate == "auto" and os.uname().sysname == "Linux")
         loop = asyncio.get_running_loop()
         self.gate: Gate = InotifyGate(loop, config.watch.sweep) if use_inotify else EagerGate(self.spawn)
+
+    @property
+    def config(self) -> Config:
+        """The user's configuration as it holds now."""
+        return self.sources.config
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a coroutine function in the daemon's task group. One that fails is logged, and takes nothing along."""
@@ -119,6 +125,16 @@ class Service:
     def wanted(self, topic: str) -> bool:
         """Whether anybody subscribed to a topic."""
         return any(topic in client.topics for client in self.clients)
+
+    def reconfigure(self) -> None:
+        """The sources were read again, and the configuration is another one."""
+        config = self.config
+        logs.set_level(config.log.level)
+        self.cache.resize(**msgspec.structs.asdict(config.cache))
+        for client in self.clients:
+            client.log_hits = config.log.hits
+        for workspace in self.workspaces.values():
+            workspace.base(config)
 
     def reset_metrics(self) -> float:
         """Count anew; for how many seconds it was counted until now."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Self
 
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from semctxd import logs
 from semctxd.config import PROGRAMS, Config, LocalFile, load_local, overlaid
 from semctxd.errors import ConfigError
+from semctxd.tables import Path, Problem, leaves, refuse
 
 _log = logs.get("settings")
 
@@ -66,11 +67,11 @@ class Pins:
 class Settings:
     """What holds in the workspace `root`: the user's configuration, and over it what the workspace's own file says.
 
-    The file is read when first needed, and again after `forget`. `check` raises ConfigError for a configuration that
-    names what does not exist.
+    The file is read when first needed, and again after `forget`. `check` finds what a configuration names that does
+    not exist.
     """
 
-    def __init__(self, root: str, user: Config, pins: Pins, check: Callable[[Config], None]) -> None:
+    def __init__(self, root: str, user: Config, pins: Pins, check: Callable[[Config], Iterable[Problem]]) -> None:
         self.root = root
         self._user = user
         self._pins = pins
@@ -79,6 +80,7 @@ class Settings:
         self.file: LocalFile | None = None
         self.trusted = False  # the programs that the file names may be run
         self.problem = ""  # why not all of the file holds, and what to do
+        self.origins: dict[Path, str] = {}  # of the settings that hold and come from the file: its name and line
 
     @property
     def config(self) -> Config:
@@ -86,6 +88,11 @@ class Settings:
         if self._config is None:
             self._config = self._read()
         return self._config
+
+    def base(self, user: Config) -> None:
+        """The user's configuration is another one."""
+        self._user = user
+        self.forget()
 
     def forget(self) -> None:
         """The file, or what is trusted, may have changed."""
@@ -97,7 +104,7 @@ class Settings:
         return self
 
     def _read(self) -> Config:
-        self.file, self.trusted, self.problem = None, False, ""
+        self.file, self.trusted, self.problem, self.origins = None, False, "", {}
         try:
             self.file = load_local(self.root)
             if self.file is None:
@@ -107,10 +114,8 @@ class Settings:
             if not self.trusted:
                 table = {section: value for section, value in table.items() if section not in PROGRAMS}
             config = overlaid(self._user, table)
-            try:
-                self._check(config)
-            except ConfigError as error:
-                raise ConfigError(f"{self.file.path}: {error}") from None
+            refuse(self._check(config), self.file.place)
+            self.origins = {path: self.file.place(path) for path, _ in leaves(table)}
         except ConfigError as error:
             self.problem = f"{error}; nothing of that file holds"
             return self._user

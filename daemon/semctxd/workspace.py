@@ -28,7 +28,7 @@ import msgspec
 from semctx.errors import SemctxError
 from semctxd.cache import Cache, Shelf
 from semctxd.child import Child, Reply, Spawn
-from semctxd.config import LOCAL_FILES, Config
+from semctxd.config import LOCAL_FILES, Config, shaping
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.index.session import IndexerSession
 from semctxd.lsp.interpreter import environment_file
@@ -218,10 +218,20 @@ class Workspace:
         self._remember(changes)
         self._publish("changes", {"root": self.root, "epoch": self.epoch, "count": len(changes)})
 
+    def base(self, user: Config) -> None:
+        """The user's configuration is another one."""
+        before = self.config
+        self.settings.base(user)
+        for session in self.sessions:
+            session.deadline_s = user.daemon.deadline_s
+        if shaping(before) != shaping(self.config):
+            self.reconfigure()
+
     def reconfigure(self) -> None:
         """The workspace's own file, or the user's trust in it, may have changed: it is read again, soon or by the next
         question, and what another server may have said is dropped."""
         self._cache.clear(self.shelf)
+        self.epoch += 1  # what is under way is asked again
         self.settings.forget()
         self.servers.reroute()
         self.spawn(self._reconfigured)

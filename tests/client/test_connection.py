@@ -90,6 +90,8 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         daemon.metrics()
         daemon.metrics_reset()
         daemon.metrics_prometheus()
+        daemon.config("/other")
+        daemon.config_reload()
         daemon.cache_stats()
         daemon.cache_stats("/other")
         daemon.cache_invalidate("a.py")
@@ -120,6 +122,8 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         ("metrics/get", {}),
         ("metrics/reset", {}),
         ("metrics/prometheus", {}),
+        ("config/get", {"root": "/other"}),
+        ("config/reload", {}),
         ("cache/stats", {}),
         ("cache/stats", {"root": "/other"}),
         ("cache/invalidate", {"root": "/r", "file": "a.py"}),

@@ -104,6 +104,10 @@ def _cache(parser: argparse.ArgumentParser) -> None:
     _add_commands(parser, "semctx cache", _CACHE_COMMANDS)
 
 
+def _config(parser: argparse.ArgumentParser) -> None:
+    _add_commands(parser, "semctx config", _CONFIG_COMMANDS)
+
+
 def _invalidate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", help="default: the whole workspace")
 
@@ -151,6 +155,7 @@ _COMMANDS: Commands = {
     "stop": ("daemon.stop", "have the daemon finish its work and leave", _nothing),
     "restart": ("daemon.restart", "stop, then start", _nothing),
     "cache": ("", "the daemon's stored answers", _cache),
+    "config": ("", "the daemon's configuration", _config),
     "trust": ("daemon.trust", "let a workspace's own file name programs to run, until it changes", _trust),
     "logs": ("daemon.logs", "the log of a daemon that was started by a client", _logs),
     "version": ("daemon.version", "versions of this program and of the daemon, if one runs", _nothing),
@@ -162,6 +167,12 @@ _CACHE_COMMANDS: Commands = {
     "stats": ("stored.cache_stats", "its state, over all workspaces or of --root", _nothing),
     "clear": ("stored.cache_clear", "drop every answer, of all workspaces or of --root", _nothing),
     "invalidate": ("stored.cache_invalidate", "drop what depends on a file, or on the workspace", _invalidate),
+}
+
+_CONFIG_COMMANDS: Commands = {
+    "show": ("configuration.show", "each setting and where it comes from, of the user or of --root", _nothing),
+    "check": ("configuration.check", "say what is wrong in the user's files and the workspace's", _nothing),
+    "reload": ("configuration.reload", "have the daemon read it again", _nothing),
 }
 
 

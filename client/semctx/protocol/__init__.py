@@ -11,9 +11,23 @@ Each noun has a module of its own, with its types and the rows of its methods.
 from __future__ import annotations
 
 from semctx.errors import ERRORS, PROTOCOL, ErrorKind, SemctxError
-from semctx.protocol import base, cache, context, documents, events, health, lsp, metrics, session, symbols, trust
+from semctx.protocol import (
+    base,
+    cache,
+    config,
+    context,
+    documents,
+    events,
+    health,
+    lsp,
+    metrics,
+    session,
+    symbols,
+    trust,
+)
 from semctx.protocol.base import *
 from semctx.protocol.cache import *
+from semctx.protocol.config import *
 from semctx.protocol.context import *
 from semctx.protocol.documents import *
 from semctx.protocol.events import *
@@ -24,7 +38,7 @@ from semctx.protocol.session import *
 from semctx.protocol.symbols import *
 from semctx.protocol.trust import *
 
-NOUNS = (session, lsp, context, symbols, documents, cache, metrics, health, events, trust)
+NOUNS = (session, lsp, context, symbols, documents, cache, metrics, health, events, config, trust)
 """The modules of methods, in the order of the document; `base` has what they share."""
 
 METHODS: dict[str, base.Method] = {name: method for noun in NOUNS for name, method in noun.METHODS.items()}

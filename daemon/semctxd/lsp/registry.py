@@ -6,6 +6,7 @@ import difflib
 import os
 import shutil
 import sysconfig
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -13,7 +14,8 @@ from typing import Any, Literal
 import msgspec
 
 from semctxd.config import Config
-from semctxd.errors import ConfigError, ServerUnavailable, UnknownServer
+from semctxd.errors import ServerUnavailable, UnknownServer
+from semctxd.tables import Path, Problem
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,18 +77,20 @@ def choose(language: str, server: str) -> tuple[str, Server]:
     return name, entry
 
 
-def check(config: Config) -> None:
-    """Raises ConfigError where the configuration names a language or a server that the registry has not."""
+def check(config: Config) -> Iterator[Problem]:
+    """Where the configuration names a language or a server that the registry has not."""
     known = registry()
     for language, setting in config.languages.items():
-        if language not in known.languages:
-            raise ConfigError(f"languages.{language}: no such language; allowed are {', '.join(known.languages)}")
         fitting = [name for name, server in known.servers.items() if language in server.languages]
-        if setting.server not in fitting:
-            raise ConfigError(f"languages.{language}.server: Expected one of {', '.join(fitting)}")
+        if language not in known.languages:
+            path: Path = ("languages", language)
+            yield path, f"{'.'.join(path)}: no such language; allowed are {', '.join(known.languages)}"
+        elif setting.server not in fitting:
+            path = ("languages", language, "server")
+            yield path, f"{'.'.join(path)}: Expected one of {', '.join(fitting)}"
     for name in config.servers:
         if name not in known.servers:
-            raise ConfigError(f"servers.{name}: no such server; allowed are {', '.join(known.servers)}")
+            yield ("servers", name), f"servers.{name}: no such server; allowed are {', '.join(known.servers)}"
 
 
 def command_line(name: str, server: Server, override: list[str] | None) -> list[str]:

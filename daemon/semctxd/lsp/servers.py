@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from semctx.errors import SemctxError
 from semctxd.child import Child, Spawn
-from semctxd.config import Config
+from semctxd.config import Config, sessions
 from semctxd.errors import ServerUnavailable
 from semctxd.lsp.interpreter import Environment, is_settled, resolve
 from semctxd.lsp.registry import choose, command_line, registry
@@ -33,7 +33,7 @@ class Servers:
         self.unserved: dict[str, str] = {}  # language -> why its configured server cannot be had
         self._root = root
         self._settings = settings
-        self._begun_by: Config | None = None
+        self._begun_by: object = None
         self._spawn = spawn
         self._changed = changed
         self._watch = watch
@@ -52,8 +52,8 @@ class Servers:
     def configured(self) -> Config:
         """The configuration. Where it is another than it was, every session begun by that one ends."""
         config = self._settings.config
-        if config != self._begun_by:
-            self._begun_by = config
+        if sessions(config) != self._begun_by:
+            self._begun_by = sessions(config)
             self.reroute()
             for session in self:
                 del self._sessions[session.identity]

@@ -16,7 +16,7 @@ from semctxd import health, prometheus, readings
 from semctxd.errors import VersionMismatch
 from semctxd.lsp.interpreter import Environment
 from semctxd.model import DISK, Change, What
-from semctxd.rpc import documents, trust
+from semctxd.rpc import configuration, documents, trust
 from semctxd.rpc.dispatch import Method, Served, method
 from semctxd.rpc.queries import answer
 from semctxd.rpc.question import QUERIES, checked, question, relative
@@ -127,6 +127,8 @@ _HANDLERS: dict[str, Handler] = {
     "metrics/prometheus": metrics_prometheus,
     "health": health_report,
     "events/subscribe": events_subscribe,
+    "config/get": configuration.get,
+    "config/reload": configuration.read_again,
     "trust/show": trust.show,
     "trust/grant": trust.grant,
     "trust/revoke": trust.revoke,

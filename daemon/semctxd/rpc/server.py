@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
         self.topics: frozenset[str] = frozenset()
         self._decoder = Decoder()
         self._count_hit = service.metrics.hit
-        self._log_hits = service.config.log.hits
+        self.log_hits = service.config.log.hits
         self._running: dict[object, anyio.CancelScope] = {}  # by request id
         self._ended = False  # the client sends no more
         self._alone = False  # one of _ALONE is under way
@@ -208,7 +208,7 @@ class Connection(asyncio.Protocol):
             self._transport.writelines((head, raw, closing, b"}\n"))
         seconds = perf_counter() - started
         self._count_hit(request.method, seconds)
-        if self._log_hits:
+        if self.log_hits:
             _log.info("hit", method=request.method, ms=round(seconds * 1e3, 3), client=self.client)
         return True
 

@@ -1,0 +1,35 @@
+"""The methods about the configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from semctxd.reload import reload
+from semctxd.service import canonical_root
+from semctxd.sources import DEFAULT, settings
+
+if TYPE_CHECKING:
+    from semctxd.rpc.server import Connection
+
+Params = dict[str, Any]
+
+
+async def get(connection: Connection, params: Params) -> object:
+    """config/get."""
+    service = connection.service
+    config, origins = service.config, service.sources.origins
+    if "root" in params:
+        of_root = service.settings(canonical_root(params["root"])).look()
+        config, origins = of_root.config, origins | of_root.origins
+    return {
+        "file": service.sources.file or "",
+        "values": [
+            {"key": ".".join(path), "value": value, "source": origins.get(path, DEFAULT)}
+            for path, value in settings(config).items()
+        ],
+    }
+
+
+async def read_again(connection: Connection, params: Params) -> object:
+    """config/reload."""
+    return {"changed": reload(connection.service)}

@@ -1,0 +1,180 @@
+"""The configuration of a running daemon: what holds, from where, and what reading it again changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
+from tests.zoo import command
+
+
+@pytest.fixture
+def daemon() -> Iterator[Daemon]:
+    with daemon_at(config="[cache]\nttl_s = 100\n", env={"SEMCTX_DAEMON_DRAIN_S": "3"}) as running:
+        yield running
+
+
+def values(client: Wire, **params: str) -> dict[str, tuple[Any, str]]:
+    return {one["key"]: (one["value"], one["source"]) for one in client.ask("config/get", **params)["values"]}
+
+
+def semctx(daemon: Daemon, *argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "semctx.cli", *argv], env=daemon.env, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+
+
+def file_of(daemon: Daemon) -> str:
+    return str(daemon.place / "config" / "semctx" / "config.toml")
+
+
+def logged(daemon: Daemon, event: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, daemon.log.splitlines()) if line["event"] == event]
+
+
+def test_each_setting_says_where_it_comes_from(daemon: Daemon, repo: Path) -> None:
+    (repo / ".semctx.toml").write_text("[context]\n\nenrich_symbols = 3\n[python]\ninterpreter = '/bin/true'\n")
+    client = daemon.client()
+    found = values(client)
+    assert found["cache.ttl_s"] == (100, f"{file_of(daemon)}:2")
+    assert found["daemon.drain_s"] == (3, "SEMCTX_DAEMON_DRAIN_S")
+    assert found["cache.max_entries"] == (10000, "default")
+    assert found["context.enrich_symbols"] == (8, "default")
+    of_root = values(client, root=str(repo))
+    assert of_root["context.enrich_symbols"] == (3, f"{repo}/.semctx.toml:3")
+    assert of_root["python.interpreter"] == ("", "default"), "it names a program, and is not trusted"
+    shown = semctx(daemon, "config", "show", "--root", str(repo)).stdout.splitlines()
+    assert shown[0] == file_of(daemon)
+    assert ["context.enrich_symbols", "3", f"{repo}/.semctx.toml:3"] in [line.split() for line in shown]
+
+
+def test_what_has_changed_holds_at_once(daemon: Daemon, repo: Path) -> None:
+    client = daemon.client()
+    for name in ("Order", "Price"):
+        client.ask("symbols/find", root=str(repo), name=name)
+    daemon.configure(
+        "[cache]\nttl_s = 50\nmax_entries = 1\n[log]\nhits = true\nlevel = 'debug'\n[http]\nport = 1\n"
+        "[daemon]\nmax_batch = 1\n"
+    )
+    changed = {change.pop("key"): change for change in client.ask("config/reload")["changed"]}
+    assert changed == {
+        "cache.max_entries": {"old": 10000, "new": 1, "restart": False},
+        "cache.ttl_s": {"old": 100, "new": 50, "restart": False},
+        "daemon.max_batch": {"old": 100, "new": 1, "restart": False},
+        "http.port": {"old": 0, "new": 1, "restart": True},
+        "log.hits": {"old": False, "new": True, "restart": False},
+        "log.level": {"old": "info", "new": "debug", "restart": False},
+    }
+    stats = client.ask("cache/stats")
+    assert (stats["size"], stats["max_size"], stats["ttl_s"], stats["evictions"]) == (1, 1, 50, 1)
+    client.ask("symbols/find", root=str(repo), name="Price")
+    eventually(lambda: logged(daemon, "hit"), "the hit is logged")
+    client.send([{"jsonrpc": "2.0", "id": 1, "method": "health"}] * 2)
+    assert client.receive()["error"]["data"]["type"] == "InvalidRequest"
+    again = semctx(daemon, "config", "reload")
+    assert again.stdout == "nothing has changed\n"
+    daemon.configure("")
+    said = semctx(daemon, "config", "reload").stdout.splitlines()
+    assert ["http.port", "1", "->", "0", "after", "`semctx", "restart`"] in [line.split() for line in said]
+
+
+def test_another_server_answers_from_now_on(daemon: Daemon, repo: Path, tmp_path: Path) -> None:
+    client = daemon.client()
+    hover = ("shop/orders.py", 11, 30)
+    before = client.hover(repo, *hover)
+    assert "parse_price" in before
+    (tmp_path / "1.go").write_text("")
+    daemon.configure(f"[servers.ty]\ncommand = {json.dumps(command('patient', tmp_path))}\n")
+    client.ask("config/reload")
+    assert client.hover(repo, *hover) == (repo / "shop/orders.py").read_text()
+
+
+def test_a_deadline_holds_for_sessions_that_run(daemon: Daemon, repo: Path, tmp_path: Path) -> None:
+    client = daemon.client()
+    configured = f"[servers.ty]\ncommand = {json.dumps(command('patient', tmp_path))}\n"
+    daemon.configure(configured)
+    client.ask("config/reload")
+    (tmp_path / "1.go").write_text("")
+    client.hover(repo, "shop/orders.py", 11, 30)
+    pid = server(client)["pid"]
+    daemon.configure(configured + "[daemon]\ndeadline_s = 0.2\n")
+    client.ask("config/reload")
+    params = {"textDocument": {"uri": f"file://{repo}/shop/prices.py"}, "position": {"line": 1, "character": 1}}
+    error = client.fails("lsp/request", root=str(repo), method="textDocument/hover", params=params)
+    assert error["data"]["type"] == "DeadlineExceeded"
+    assert server(client)["pid"] == pid
+
+
+def server(client: Wire) -> dict[str, Any]:
+    (workspace,) = client.ask("health")["workspaces"]
+    return next(session for session in workspace["sessions"] if session["name"] == "ty")
+
+
+def test_a_wrong_one_is_refused_with_its_line_and_the_old_one_stays(daemon: Daemon) -> None:
+    client = daemon.client()
+    daemon.configure("[cache]\nttl_s = 7\nttl = 7\n")
+    problem = f"{file_of(daemon)}:3: [cache] has no ttl; allowed are max_bytes, max_entries, ttl_s"
+    error = client.fails("config/reload")
+    assert (error["data"]["type"], error["message"]) == ("ConfigRefused", problem)
+    assert client.ask("cache/stats")["ttl_s"] == 100
+    health = client.ask("health")
+    assert health["status"] == "degraded"
+    assert health["reasons"][0].startswith(problem)
+    check = semctx(daemon, "config", "check")
+    assert (check.returncode, check.stdout) == (1, problem + "\n")
+    daemon.configure("[cache]\nttl_s = 7\n")
+    client.ask("config/reload")
+    assert client.ask("cache/stats")["ttl_s"] == 7
+    assert client.ask("health")["status"] == "ok"
+    check = semctx(daemon, "config", "check", "--json")
+    assert (check.returncode, json.loads(check.stdout)) == (0, {"problems": []})
+    assert semctx(daemon, "config", "check").stdout == "the configuration is right\n"
+
+
+def test_a_workspace_s_file_is_checked_too(daemon: Daemon, repo: Path) -> None:
+    (repo / ".semctx.toml").write_text("[context]\nenrich = 1\n")
+    check = semctx(daemon, "config", "check", "--root", str(repo))
+    assert check.returncode == 1
+    assert check.stdout.startswith(f"{repo}/.semctx.toml:2: [context] has no enrich")
+
+
+def test_a_hang_up_has_it_read_again_and_the_manager_is_told(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(PATIENCE_S)
+        with daemon_at(env={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as daemon:
+            assert manager.recv(200).startswith(b"READY=1")
+            for toml, event in (("[cache]\nttl_s = 9\n", "reloaded"), ("[cache]\nttl_s = -9\n", "reload_refused")):
+                daemon.configure(toml)
+                os.kill(daemon.pid, signal.SIGHUP)
+                reloading = manager.recv(200).split(b"\n")
+                assert reloading[0] == b"RELOADING=1"
+                assert reloading[1].startswith(b"MONOTONIC_USEC=")
+                assert manager.recv(200).startswith(b"READY=1")
+                (line,) = eventually(lambda event=event: logged(daemon, event), event)
+                assert "cache.ttl_s" in json.dumps(line)
+            assert daemon.client().ask("cache/stats")["ttl_s"] == 9
+
+
+def test_flags_of_the_daemon(daemon: Daemon) -> None:
+    daemon.stop()
+    done = subprocess.run(
+        [sys.executable, "-m", "semctxd", "--detach", "--set", "cache.ttl_s=11", "--set", "log.level=debug"],
+        env=daemon.env,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0
+    client = daemon.client()
+    assert values(client)["cache.ttl_s"] == (11, "--set cache.ttl_s")
+    client.ask("daemon/stop")
+    eventually(lambda: not os.path.exists(daemon.socket), "it has left")
