@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import pytest
 
 from semctxd.lsp.interpreter import resolve
+from semctxd.lsp.registry import registry
 from semctxd.lsp.requests import READ_ONLY
 from tests.conftest import FILES, Daemon, Wire, daemon_at, eventually
 from tests.direct import Direct, Refused, direct
@@ -261,5 +262,5 @@ def test_unknown_languages_and_servers(client: Wire, repo: Path) -> None:
     error = client.fails("lsp/request", root=str(repo), method="textDocument/hover", params=params, language="pyton")
     assert (error["data"]["type"], error["data"]["nearest"]) == ("UnknownServer", ["python"])
     error = client.fails("lsp/request", root=str(repo), method="textDocument/hover", params=params, server="pyright")
-    assert (error["data"]["type"], error["data"]["nearest"]) == ("UnknownServer", ["ty"])
+    assert (error["data"]["type"], error["data"]["nearest"]) == ("UnknownServer", list(registry().servers))
     assert client.lsp(repo, "textDocument/documentSymbol", params, language="python", server="ty")

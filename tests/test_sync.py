@@ -40,8 +40,9 @@ def ledger(*changes: Change) -> Ledger:
 
 
 def settled(due: Ledger, disk: Disk, quiet: int = 50 * SECOND, now: int = NOW) -> tuple[list[Any], bool]:
-    messages, nudges = due.settle(quiet, now, disk)
-    return [json.loads(message) for message in messages], nudges
+    cure = due.settle(quiet, now, disk)
+    assert (cure.read, cure.signs) == ([], False)
+    return [json.loads(message) for message in cure.messages], cure.nudges
 
 
 def told(messages: list[Any]) -> list[tuple[str, int]]:

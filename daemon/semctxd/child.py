@@ -31,6 +31,9 @@ from semctxd.metrics import Operations
 from semctxd.model import DISK, Change, Overlays
 
 State = Literal["starting", "indexing", "ready", "crashed", "failed", "stopped"]
+Completeness = Literal["", "unknown", "indexing"]
+"""What an answer may lack: nothing, nobody knows, or what the child has not read yet."""
+
 Reply = Callable[[bytes | None, SemctxError | None], None]
 Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
@@ -101,6 +104,7 @@ class Child:
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._requests: dict[int, Asked] = {}
+        self.answering: Asked | None = None  # the request whose reply was handed over last
         self._number = 0
         self._owed = 0  # replies that the running process has yet to send
         self._process: _Process | None = None
@@ -122,7 +126,7 @@ class Child:
         self.used_at = time.monotonic()
         asked = self._requests[number] = Asked(method, params, reply, overlays)
         asked.timer = self._loop.call_later(self.deadline_s, self._expire, number)
-        if self.state == "ready":
+        if self.takes_requests:
             if self.is_due(number, overlays):
                 self._send(number, asked)
         elif self.state == "failed" and self._recent_crashes():
@@ -146,6 +150,11 @@ class Child:
     def pid(self) -> int | None:
         """Process id of the running child."""
         return self._process.pid if self._process else None
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether the handshake is done; before, requests wait."""
+        return self.state in ("ready", "indexing")
 
     @property
     def unread(self) -> int:
@@ -175,7 +184,7 @@ class Child:
 
     def renew(self) -> None:
         """Begin another run: what the child reads only at its start has changed. Who waits is answered by it."""
-        if self.state not in ("starting", "ready"):
+        if self.state not in ("starting", "indexing", "ready"):
             return
         self._run += 1
         for number, asked in tuple(self._requests.items()):
@@ -222,6 +231,11 @@ class Child:
         """What those are told who waited when the child ended."""
         return ServerCrashed(why)
 
+    @property
+    def completeness(self) -> Completeness:
+        """While a reply is handed over: what it may lack."""
+        return ""
+
     def unavailable(self, why: str) -> SemctxError:
         """What those are told who ask a child that cannot be started, or that ended too often lately."""
         return ServerUnavailable(why)
@@ -245,11 +259,11 @@ class Child:
         """Send a request that was not due when it was asked."""
         self._send(number, self._requests[number])
 
-    def ready(self) -> None:
-        """Requests can be sent from now on."""
+    def ready(self, state: State = "ready", why: str = "") -> None:
+        """Requests that are due can be sent from now on."""
         if self.state != "starting":
             return
-        self._set("ready")
+        self._set(state, why)
         for number, asked in tuple(self._requests.items()):
             if asked.reply is not None and self.is_due(number, asked.overlays):
                 self._send(number, asked)
@@ -289,6 +303,7 @@ class Child:
         if asked.reply:
             self.settled(int(number))
             self._record(asked, error)
+            self.answering = asked
             asked.reply(None if error else bytes(message.result), error)
 
     def refused(self, error: bytes) -> SemctxError:
@@ -312,7 +327,9 @@ class Child:
         asked.reply = None
         if asked.timer:
             asked.timer.cancel()
-        if self.state == "ready" and asked.sent_at:  # the child still owes a reply, and is not quiet before it came
+        if (
+            self.state in ("ready", "indexing") and asked.sent_at
+        ):  # the child still owes a reply, and is not quiet before
             self.write(b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":%d}}' % number)
         else:
             del self._requests[number]

@@ -66,7 +66,7 @@ async def _ask_all(
     overlays: Overlays,
 ) -> list[Answer] | None:
     """All answers; None where they did not come within the budget (they go on, for the next time), or where the
-    server could not be asked."""
+    server could not be asked, or has not read everything."""
     asked = [
         workspace.ask(compose.about(workspace, session, method, file, (line, column), overlays=overlays))
         for method, file, line, column in questions
@@ -76,7 +76,8 @@ async def _ask_all(
         if late:
             return None
     answers = [future.result() for future in asked]
-    return None if any(answer.error and answer.error.type != "ServerError" for answer in answers) else answers
+    failed = (answer.error and answer.error.type != "ServerError" for answer in answers)
+    return None if any(failed) or any(answer.completeness == "indexing" for answer in answers) else answers
 
 
 def _describe(symbol: dict[str, Any], answer: Answer) -> None:

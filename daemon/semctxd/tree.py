@@ -21,12 +21,13 @@ SKIPPED_FOLDERS = frozenset(
 SOURCE_SUFFIXES = (b".py", b".pyi")
 _COUNTED_SUFFIXES = (*SOURCE_SUFFIXES, b".ipynb", b".pth")
 IGNORE_FILES = frozenset({b".gitignore", b".ignore"})
-CONFIGURATION = IGNORE_FILES | {
-    b"pyproject.toml", b"ty.toml", b"setup.cfg", b"pyvenv.cfg", b"py.typed", b".python-version",
-    b".semctx.toml",
+CONFIGURATION_ABOVE = IGNORE_FILES | {
+    b"pyproject.toml", b"ty.toml", b"pyrightconfig.json", b"pyrefly.toml", b"mypy.ini",
 }  # fmt: skip
-CONFIGURATION_ABOVE = frozenset({b"pyproject.toml", b"ty.toml"}) | IGNORE_FILES
 """What counts in the folders above a root: servers look for their configuration there, too."""
+CONFIGURATION = CONFIGURATION_ABOVE | {
+    b"setup.cfg", b"pyvenv.cfg", b"py.typed", b".python-version", b".semctx.toml",
+}  # fmt: skip
 
 
 def is_source(name: bytes) -> bool:

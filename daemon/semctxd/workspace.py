@@ -27,7 +27,7 @@ import msgspec
 
 from semctx.errors import SemctxError
 from semctxd.cache import Cache, Shelf
-from semctxd.child import Child, Reply, Spawn
+from semctxd.child import Child, Completeness, Reply, Spawn
 from semctxd.config import LOCAL_FILES, Config, shaping
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.index.session import IndexerSession
@@ -79,16 +79,18 @@ class Answer(NamedTuple):
     error: SemctxError | None
     epoch: int
     degraded: frozenset[str] = frozenset()
+    completeness: Completeness = ""
 
 
 class Flight:
     """Work under way, and who waits for it."""
 
-    __slots__ = ("cancel", "epoch", "nudged", "tries", "waiters", "work")
+    __slots__ = ("cancel", "epoch", "nudged", "started", "tries", "waiters", "work")
 
     def __init__(self, work: Work, epoch: int, waiter: asyncio.Future[Answer]) -> None:
         self.work = work
         self.epoch = epoch
+        self.started = time.perf_counter()
         self.nudged = 0
         self.tries = 0
         self.cancel: Callable[[], None] = lambda: None
@@ -115,6 +117,7 @@ class Workspace:
         self._gate = gate
         self._cache = cache
         self._publish = publish
+        self._indexed_at = 0.0  # when a server last gave an answer before it had read everything
         self._loop = asyncio.get_running_loop()
         self._flights: dict[Key, Flight] = {}  # the newest of each key
         self._closures_due: set[str] = set()  # files whose closures the indexer is asked for
@@ -317,7 +320,7 @@ class Workspace:
         seen = overlays.seen_by(depends)
 
         def produce(reply: Reply) -> Callable[[], None]:
-            session.notice(Change(file, What.MODIFIED) for file in unseen)  # nobody tells
+            session.doubt(unseen)
             number = session.ask(method, spelt.params, reply, seen)
             return lambda: session.cancel(number)
 
@@ -374,7 +377,12 @@ class Workspace:
             return
         if raw is not None and isinstance(work.session, LspSession):
             work.session.note_reported(raw)
-        if raw is not None and work.keep and not (moved or nudged or self.trees.degraded):
+        completeness = "" if raw is None else work.session.completeness
+        if completeness == "indexing":
+            self._indexed_at = time.perf_counter()
+        composed_of_such = work.session is self.indexer and self._indexed_at > flight.started
+        partial = completeness == "indexing" or composed_of_such
+        if raw is not None and work.keep and not (moved or nudged or partial or self.trees.degraded):
             self.counts["stored"] += 1
             self._cache.put(self.shelf, work.key, raw, work.depends, time.perf_counter())
             if work.depends.file:
@@ -382,7 +390,7 @@ class Workspace:
         else:
             self.counts["not_stored"] += 1
         degraded = self.degraded | ({"changing"} if moved or nudged else set())
-        answer = Answer(raw or b"", error, flight.epoch, degraded)
+        answer = Answer(raw or b"", error, flight.epoch, degraded, completeness)
         for waiter in flight.waiters:
             if not waiter.done():
                 waiter.set_result(answer)

@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from glob import escape, glob
 from typing import NamedTuple
 
+_PACKAGES = ("lib*/python*/site-packages", "lib/python*/dist-packages", "local/lib/python*/dist-packages")
 _PROGRAMS = ("bin/python", "bin/python3")
 
 
@@ -69,6 +71,16 @@ def is_settled(root: str, interpreter: str) -> bool:
     for a moment, and nobody tells when that comes."""
     own = os.path.join(root, ".venv")
     return interpreter.startswith(own + "/") or not os.path.isdir(own)
+
+
+def import_folders(interpreter: str) -> list[str]:
+    """Where an interpreter finds installed packages: its site-packages, and the folders that their *.pth name."""
+    prefix = os.path.dirname(os.path.dirname(interpreter))
+    folders = [folder for pattern in _PACKAGES for folder in glob(os.path.join(escape(prefix), pattern))]
+    for path in [path for folder in folders for path in glob(os.path.join(escape(folder), "*.pth"))]:
+        with suppress(OSError, UnicodeDecodeError), open(path, encoding="utf-8") as file:
+            folders += [line for line in file.read().splitlines() if line.startswith("/") and os.path.isdir(line)]
+    return [os.path.normpath(folder) for folder in folders]
 
 
 def environment_file(interpreter: str) -> str:

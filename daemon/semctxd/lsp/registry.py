@@ -17,13 +17,25 @@ from semctxd.config import Config
 from semctxd.errors import ServerUnavailable, UnknownServer
 from semctxd.tables import Path, Problem
 
+Kind = Literal["appeared", "modified", "gone", "configuration", "dependency"]
+"""What a change is to a server; the first three are of the workspace's own files."""
+
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a server is told of changes; see servers.toml."""
+    """How a server is brought to the present; see servers.toml."""
 
-    exists: Literal["created", "changed"]
-    gone: Literal["deleted"]
-    nudge: Literal["open-close"]
+    tells: Literal["nothing", "created", "what-happened"]
+    nudge: Literal["nothing", "open-close", "symbols"] = "nothing"
+    renews_on: list[Kind] = []
+    signs: list[Kind] = []
+
+
+class Sign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The notification by which a server says that it has read the workspace, or taken in what it was told."""
+
+    method: str
+    pattern: str
+    patience_s: float
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,10 +45,14 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     module: str
     command: list[str]
     install: str
-    settings: dict[str, Any]
     probe: str
-    readiness: Literal["synchronous"]
+    readiness: Literal["synchronous", "sign", "unknown"]
     sync: Recipe
+    settings: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    opens: bool = False
+    dependencies: Literal["registered", "watched"] = "watched"
+    sign: Sign | None = None
     narrow: bool = False
 
 

@@ -1,7 +1,8 @@
-"""One session with one language server: handshake, the server's own requests, and what it wants watched."""
+"""One session with one language server: handshake, readiness, the server's own requests, and what it wants watched."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
@@ -14,16 +15,18 @@ import msgspec
 from anyio import to_thread
 
 from semctx.errors import SemctxError
-from semctxd.child import Child, Message, Spawn
+from semctxd.child import Asked, Child, Completeness, Message, Reply, Spawn
 from semctxd.errors import ServerError
-from semctxd.lsp.interpreter import environment_file
+from semctxd.lsp.interpreter import environment_file, import_folders
+from semctxd.lsp.opened import Opened
+from semctxd.lsp.readiness import GIVE_UP_S, Readiness
 from semctxd.lsp.registry import Server
 from semctxd.lsp.requests import READ_ONLY, Spelt
 from semctxd.lsp.shown import Shown
 from semctxd.lsp.sync import Ledger, notification, to_uri
 from semctxd.lsp.turns import Turns
 from semctxd.lsp.typed import load, params_of
-from semctxd.model import ANY, Change, Depends, Overlays, What
+from semctxd.model import ANY, DISK, Change, Depends, Overlays, What
 
 Watch = Callable[[str, bool, Callable[[], None]], None]
 """Watch a folder (with all below it); call back when the watch stands."""
@@ -122,6 +125,9 @@ class LspSession(Child):
         self._apply = apply
         self._watches_due = 0
         self._probed = False
+        self._opened = Opened(language_id)
+        self._readiness = Readiness(server)
+        self._patience: asyncio.TimerHandle | None = None
         self.ledger = Ledger(root, server.sync, language_id)
         self._language_id = language_id
         self._turns, self._shown = Turns(), Shown(language_id)
@@ -133,23 +139,48 @@ class LspSession(Child):
         if self.state not in ("stopped", "crashed", "failed"):
             self.ledger.add(changes)
 
+    def ask(self, method: str, params: bytes, reply: Reply, overlays: Overlays = DISK) -> int:
+        """See Child. Where the server needs another run, or time, to take in what has changed, the request waits."""
+        if self.takes_requests:
+            if self.ledger.outdated:
+                self.renew()
+            elif self._server.sign:
+                self._tell()
+                if self._readiness.is_due and not self._readiness.is_late:
+                    self._wait_for_sign()
+        return super().ask(method, params, reply, overlays)
+
+    def doubt(self, files: Iterable[str]) -> None:
+        """Files of which no change is told are about to be asked about."""
+        if not self._server.opens:
+            self.notice(Change(file, What.MODIFIED) for file in files)
+
     def is_due(self, number: int, overlays: Overlays) -> bool:
         """See Child: when the server shows those overlays, or can be switched to them."""
         return self._turns.ask(number, overlays)
 
     def settled(self, number: int) -> None:
         """See Child: it may be another view's turn."""
-        if self.state == "ready":
+        if self.takes_requests:
             for due in self._turns.settle(number):
                 self.release(due)
 
     def bring(self, overlays: Overlays) -> None:
         """See Child: show the overlays, then settle the ledger."""
-        self.write(*self._shown.switch(overlays))
-        if self.ledger:
-            messages, nudges = self.ledger.settle(self.quiet_ns, time.time_ns(), shown=self._shown.files)
-            self.write(*messages)
-            self.nudged += nudges
+        if switch := self._shown.switch(overlays):
+            self.write(*self._opened.close_all(), *switch)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Settle the ledger."""
+        if self.ledger and not self.ledger.outdated:
+            cure = self.ledger.settle(self.quiet_ns, time.time_ns(), shown=self._shown.files)
+            self.write(*cure.messages)
+            self.nudged += cure.nudges
+            self._readiness.told(cure.signs)
+            for uri in cure.read:
+                document = msgspec.json.encode({"textDocument": {"uri": uri}})
+                self.send("textDocument/documentSymbol", document, lambda raw, error: None)
 
     async def prepare(self) -> None:
         """See Child."""
@@ -157,17 +188,25 @@ class LspSession(Child):
 
     def begin(self) -> None:
         """See Child: watch the environment, whose version servers read only once, then shake hands."""
-        self._probed, self._watches_due = False, 0
+        self._probed, self._readiness = False, Readiness(self._server)
         self._turns, self._shown = Turns(), Shown(self._language_id)
         environment = environment_file(self.interpreter)
-        if os.path.exists(environment):
-            self._watch(os.path.dirname(environment), False, partial(self._shake_hands, self._run))
-        else:
+        folders = [(os.path.dirname(environment), False)] if os.path.exists(environment) else []
+        if self._server.dependencies == "watched":
+            folders += [(folder, True) for folder in import_folders(self.interpreter)]
+        self._watches_due = len(folders)
+        for folder, below in folders:
+            self._watch(folder, below, partial(self._shake_hands, self._run))
+        if not folders:
+            self._watches_due = 1
             self._shake_hands(self._run)
 
     def _shake_hands(self, run: int) -> None:
-        """Initialize, then send a probe, whose reply comes after the server's registrations."""
+        """When all watches stand: initialize, then send a probe, whose reply comes after the server's registrations."""
         if run != self._run or self.state != "starting":
+            return
+        self._watches_due -= 1
+        if self._watches_due:
             return
         uri = to_uri(self.root)
         folder = {"uri": uri, "name": os.path.basename(self.root)}
@@ -178,6 +217,7 @@ class LspSession(Child):
             "rootPath": self.root,
             "workspaceFolders": [folder],
             "capabilities": CAPABILITIES,
+            "initializationOptions": self._filled(self._server.options),
         }
         self.send("initialize", msgspec.json.encode(parameters), self._initialized)
 
@@ -188,6 +228,8 @@ class LspSession(Child):
     def forget(self) -> None:
         """See Child."""
         self.ledger.clear()
+        self._opened.clear()
+        self._end_patience()
 
     def refused(self, error: bytes) -> SemctxError:
         """See Child: the server's own error, or the sign that it must be asked again."""
@@ -199,6 +241,8 @@ class LspSession(Child):
     def message(self, message: Message) -> None:
         """See Child: answer every request of the server with a result; servers stall or die without."""
         if not message.id:
+            if self._readiness.hears(message.method, bytes(message.params), time.perf_counter()):
+                self._settled_down()
             return
         try:
             result = self._result_for(message)
@@ -222,6 +266,27 @@ class LspSession(Child):
 
     # -- what the answers are for
 
+    @property
+    def usual_completeness(self) -> Completeness:
+        """What an answer may lack that comes from a server at rest."""
+        return self._readiness.usual
+
+    @property
+    def completeness(self) -> Completeness:
+        """See Child."""
+        assert self.answering is not None
+        return self._readiness.completeness(self.answering.sent_at)
+
+    def _write(self, number: int, asked: Asked) -> None:
+        if self._server.opens:
+            self.write(*self._opened.before(number, asked.params, self._shown.files))
+        super()._write(number, asked)
+
+    def _answer(self, message: Message) -> None:
+        if self._server.opens and (number := bytes(message.id)).isdigit():
+            self.write(*self._opened.after(int(number)))
+        super()._answer(message)
+
     def depends(self, method: str, spelt: Spelt) -> Depends:
         """What an answer depends on. One that names several files depends on any."""
         scope = READ_ONLY[method]
@@ -243,11 +308,12 @@ class LspSession(Child):
             self.broken(f"{self.name} refused to initialize: {error.message}")
             return
         self.write(notification("initialized", {}))
-        nothing = {
-            "textDocument": {"uri": to_uri(self.root) + "/.semctx-probe.py"},
-            "position": {"line": 0, "character": 0},
-        }
-        self.send(self._server.probe, msgspec.json.encode(nothing), self._answered_probe)
+        self.send(self._server.probe, self._nothing(), self._answered_probe)
+
+    def _nothing(self) -> bytes:
+        """A position in a file that is not there."""
+        document = {"uri": to_uri(self.root) + "/.semctx-probe.py"}
+        return msgspec.json.encode({"textDocument": document, "position": {"line": 0, "character": 0}})
 
     def _answered_probe(self, raw: bytes | None, error: SemctxError | None) -> None:
         self._probed = True
@@ -268,19 +334,80 @@ class LspSession(Child):
             return
         self._watches_due -= 1
         news = [Change(folder, What.APPEARED, is_folder=True)]
-        if self.state == "ready":  # it may have answered from what changed before the watch stood
+        if self._server.dependencies == "watched":
+            pass  # all that installations change was watched before the server began
+        elif self.takes_requests:  # it may have answered from what changed before the watch stood
             self._apply(news)
         else:
             self.notice(news)
         self._ready_when_watched()
 
     def _ready_when_watched(self) -> None:
-        if self._probed and not self._watches_due:
+        """All that must come before the first request has come, but for the server's sign."""
+        if not self._probed or self._watches_due or self.state != "starting":
+            return
+        if self.ledger.outdated:
+            self.renew()
+            return
+        self._tell()
+        if self._readiness.is_due:
+            self._wait_for_sign()
+            self.ready("indexing", self.why)
+        else:
             self.ready()
+
+    # -- readiness
+
+    def _wait_for_sign(self) -> None:
+        """Requests wait until the server has taken in what it was told."""
+        if self._turns.is_held:
+            return
+        assert self._server.sign is not None
+        self._turns.hold()
+        if self.state == "ready":
+            self._set("indexing", f"{self.name} reads what is new")
+        self._patience = self._loop.call_later(self._server.sign.patience_s, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        """Requests wait no longer: until the sign comes, their answers are marked. There is none for a notice that had
+        nothing to say to the server; its reply to a later request stands for it then."""
+        self._readiness.is_late = True
+        if self._readiness.has_begun:
+            self.send(self._server.probe, self._nothing(), self._answered_late)
+        else:
+            self._patience = self._loop.call_later(GIVE_UP_S, self._give_up_sign)
+        self._resume()
+
+    def _answered_late(self, raw: bytes | None, error: SemctxError | None) -> None:
+        if self._readiness.is_late:
+            self._readiness.settle(time.perf_counter())
+            self._settled_down()
+
+    def _give_up_sign(self) -> None:
+        self._readiness.give_up()
+        self._settled_down()
+
+    def _settled_down(self) -> None:
+        """The server has taken in what it was told."""
+        self._end_patience()
+        if self.state == "indexing":
+            self._set("ready")
+            self._resume()
+
+    def _resume(self) -> None:
+        for due in self._turns.resume():
+            self.release(due)
+
+    def _end_patience(self) -> None:
+        if self._patience:
+            self._patience.cancel()
+            self._patience = None
 
     def _setting(self, item: Any) -> object:
         settings = self._server.settings
-        value: object = settings.get(item.section, {}) if item.section else settings
+        return self._filled(settings.get(item.section, {}) if item.section else settings)
+
+    def _filled(self, value: object) -> Any:
         return _filled(value, {"{interpreter}": self.interpreter})
 
 

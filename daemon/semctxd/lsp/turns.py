@@ -3,7 +3,7 @@
 Requests through the view that is shown go out at once. One through another view waits until the replies under way
 have come, and then the server is switched. Nobody starves, and nobody is switched to for one request at a time: as
 soon as somebody waits, newcomers of the view that is shown wait too; views take turns in the order of their first
-request that waits, and a turn is all that waits for it.
+request that waits, and a turn is all that waits for it. While the server is held, it is nobody's turn.
 
 Pure: who sends, and what switching takes, is the session's affair.
 """
@@ -20,11 +20,12 @@ class Turns:
         self._shown = ""
         self._sent: set[int] = set()
         self._waiting: dict[str, list[int]] = {}
+        self.is_held = False
 
     def ask(self, number: int, overlays: Overlays) -> bool:
         """Whether a request may go out now; if not, `settle` gives its number later."""
         view = overlays.digest
-        if self._waiting or (self._sent and view != self._shown):
+        if self.is_held or self._waiting or (self._sent and view != self._shown):
             self._waiting.setdefault(view, []).append(number)
             return False
         self._shown = view
@@ -40,7 +41,19 @@ class Turns:
                 if not numbers:
                     del self._waiting[view]
                 break
-        if self._sent or not self._waiting:
+        return self._next()
+
+    def hold(self) -> None:
+        """Nothing may go out until `resume`."""
+        self.is_held = True
+
+    def resume(self) -> list[int]:
+        """The requests that are due by that."""
+        self.is_held = False
+        return self._next()
+
+    def _next(self) -> list[int]:
+        if self.is_held or self._sent or not self._waiting:
             return []
         self._shown = next(iter(self._waiting))
         due = self._waiting.pop(self._shown)

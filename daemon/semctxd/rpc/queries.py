@@ -12,7 +12,7 @@ from time import perf_counter
 import msgspec
 
 from semctxd import compose, context, symbols
-from semctxd.child import Reply
+from semctxd.child import Completeness, Reply
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import put_back, respell
 from semctxd.model import Key, Overlays
@@ -37,7 +37,7 @@ def key_of(workspace: Workspace, asked: Question, env: Environment, overlays: Ov
 class Route:
     """Where the answer to a question that is asked again is kept, while the workspace's generation is the same."""
 
-    __slots__ = ("generation", "key", "lsp", "strict", "workspace")
+    __slots__ = ("completeness", "generation", "key", "lsp", "strict", "workspace")
 
     def __init__(self, workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> None:
         self.workspace = workspace
@@ -46,6 +46,7 @@ class Route:
         )  # before the key is made, which may tell that it is not to be relied on
         self.key = key_of(workspace, asked, env, overlays)
         self.lsp = asked.lsp is not None
+        self.completeness = _usual_completeness(workspace, asked, env)
         self.strict = asked.strict
 
 
@@ -67,9 +68,13 @@ class Routes:
         return self._routes.setdefault(env, no_routes())
 
 
-def around(lsp: bool, epoch: int, degraded: Collection[str], started: float, cached: bool) -> tuple[bytes, bytes]:
+def around(
+    lsp: bool, epoch: int, degraded: Collection[str], completeness: Completeness, started: float, cached: bool
+) -> tuple[bytes, bytes]:
     """What stands before and after the stored bytes in a result."""
     reasons = b',"degraded":' + msgspec.json.encode(sorted(degraded)) if degraded else b""
+    if completeness:
+        reasons = b',"completeness":"%s"%s' % (completeness.encode(), reasons)
     if lsp:
         return b'{"result":', b',"epoch":%d%s}' % (epoch, reasons)
     elapsed_ms = (perf_counter() - started) * 1e3
@@ -89,13 +94,20 @@ async def answer(workspace: Workspace, asked: Question, env: Environment, overla
     cached = True
     raw = workspace.lookup(work.key, started)
     epoch, degraded = workspace.epoch, workspace.degraded
+    completeness = _usual_completeness(workspace, asked, env)
     if raw is None:
         cached = False
-        raw, _, epoch, degraded = await workspace.answer(work)
+        raw, _, epoch, degraded, completeness = await workspace.answer(work)
     if asked.lsp and asked.lsp.spelt.back:
         raw = put_back(raw, asked.lsp.spelt.back)
-    opening, closing = around(asked.lsp is not None, epoch, degraded, started, cached)
+    opening, closing = around(asked.lsp is not None, epoch, degraded, completeness, started, cached)
     return Served(msgspec.Raw(b"".join((opening, raw, closing))), cached)
+
+
+def _usual_completeness(workspace: Workspace, asked: Question, env: Environment) -> Completeness:
+    if asked.lsp is None:
+        return ""
+    return workspace.servers.session(asked.lsp.language, asked.lsp.server, env).usual_completeness
 
 
 def _work(workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> Work:

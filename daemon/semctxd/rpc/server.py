@@ -199,7 +199,7 @@ class Connection(asyncio.Protocol):
         raw = workspace.lookup(route.key, started)
         if raw is None:
             return False
-        opening, closing = around(route.lsp, workspace.epoch, workspace.standing, started, True)
+        opening, closing = around(route.lsp, workspace.epoch, workspace.standing, route.completeness, started, True)
         head = b'{"jsonrpc":"2.0","id":%s,"result":%s' % (number, opening)
         if self._decoder.headers:
             length = len(head) + len(raw) + len(closing) + 1
