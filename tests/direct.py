@@ -64,7 +64,7 @@ class Direct:
             return
         result: object = None
         if message["method"] == "workspace/configuration":
-            settings = {"configuration": {"environment": {"python": self._interpreter}}}
+            settings = {"configuration": {"environment": {"python": self._interpreter}}, "diagnosticMode": "workspace"}
             result = [settings if item.get("section") == "ty" else {} for item in message["params"]["items"]]
         self._send({"jsonrpc": "2.0", "id": message["id"], "result": result})
 
