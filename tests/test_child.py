@@ -438,11 +438,11 @@ async def test_every_request_of_a_server_gets_a_result(tmp_path: Path) -> None:
         keeper.stand[1]()
         told = await told_by(keeper)
     assert told.pop("changes") == [[outside.as_uri(), "Created"], [(outside / "deep").as_uri(), "Created"]]
-    interpreter = {"configuration": {"environment": {"python": "/usr/bin/python3"}}}
+    settings = {"configuration": {"environment": {"python": "/usr/bin/python3"}}, "diagnosticMode": "workspace"}
     assert told == {
         "client": "semctx",
         "encodings": ["utf-16"],
-        "configuration": [interpreter, {}, {"ty": interpreter}],
+        "configuration": [settings, {}, {"ty": settings}],
         "folders": [(tmp_path / "root").as_uri()],
         "applied": False,
         "registered": None,
