@@ -2,7 +2,7 @@
 #
 #   make demo          ask three questions about Django's source
 #   make test          the tests, with coverage of every process; make coverage writes it as HTML
-#   make test-outside  the tests that need systemd's tools
+#   make test-outside  the tests that need systemd's tools, zsh and fish
 #   make lint          style and types
 
 PYTHON ?= python3

@@ -307,7 +307,10 @@ def test_status(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "status").splitlines() == [
         "semctxd 9.9: degraded",
         "  process 4242, up 2.0 h, 1.0 MiB, 1 connection",
-        "  /r  ty ready, indexer failed",
+        "  1 answer kept, 0.0 MiB of 1.0 MiB, 75.0% of look-ups hit",
+        "  /r  epoch 5",
+        "    ty       ready   3.0 MiB",
+        "    indexer  failed  3.0 MiB  no memory",
     ]
 
 
@@ -325,7 +328,8 @@ def test_health(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_failing_health_is_an_exit_code(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
-    peer.plays(answering({"health": {**HEALTH, "status": "failing", "uptime_s": 3.0, "workspaces": []}}))
+    failing = {**HEALTH, "status": "failing", "uptime_s": 3.0, "workspaces": []}
+    peer.plays(answering({**ANSWERS, "health": failing}))
     assert run(capsys, "health", code=1).startswith("failing\n")
     assert "up 3.0 s" in run(capsys, "status")
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def status(arguments: Namespace) -> int:
     """semctx status."""
     with connect(arguments, start=False) as daemon:
-        return show(arguments, daemon.health(), "daemon.status")
+        answer: Any = daemon.health()
+        if not arguments.json:
+            answer["cache"] = daemon.cache_stats()
+        return show(arguments, answer, "daemon.status")
 
 
 def health(arguments: Namespace) -> int:

@@ -49,6 +49,12 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The arguments; `run` names the command, `usage_error` ends it with a message."""
     argv = sys.argv[1:] if argv is None else argv
+    # argparse is slow: only the command that is asked for gets its parser, unless there is none to be seen
+    return build({argv[0]: _COMMANDS[argv[0]]} if argv and argv[0] in _COMMANDS else None).parse_args(argv)
+
+
+def build(commands: Commands | None = None) -> argparse.ArgumentParser:
+    """The parser of these commands, or of all."""
     parser = argparse.ArgumentParser(
         prog="semctx",
         description="Ask the daemon that knows your repositories.",
@@ -56,10 +62,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"semctx {semctx.__version__}")
-    # argparse is slow: only the command that is asked for gets its parser, unless there is none to be seen
-    asked = {argv[0]: _COMMANDS[argv[0]]} if argv and argv[0] in _COMMANDS else _COMMANDS
-    _add_commands(parser, "semctx", asked)
-    return parser.parse_args(argv)
+    _add_commands(parser, "semctx", commands or _COMMANDS)
+    return parser
 
 
 def _context(parser: argparse.ArgumentParser) -> None:
@@ -131,6 +135,10 @@ def _logs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", action="store_true", dest="follow", help="go on with what comes")
 
 
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell it is for")
+
+
 def _nothing(parser: argparse.ArgumentParser) -> None:
     """It has no arguments of its own."""
 
@@ -157,7 +165,9 @@ _COMMANDS: Commands = {
     "cache": ("", "the daemon's stored answers", _cache),
     "config": ("", "the daemon's configuration", _config),
     "trust": ("daemon.trust", "let a workspace's own file name programs to run, until it changes", _trust),
+    "doctor": ("doctor.doctor", "what is wrong with installation and workspace, and what to do", _nothing),
     "logs": ("daemon.logs", "the log of a daemon that was started by a client", _logs),
+    "completion": ("completion.completion", "print a shell's completion of this command", _completion),
     "version": ("daemon.version", "versions of this program and of the daemon, if one runs", _nothing),
 }
 """Name -> what runs (MODULE.FUNCTION of this package; nothing: it has commands of its own), summary, what adds its
@@ -176,6 +186,49 @@ _CONFIG_COMMANDS: Commands = {
 }
 
 
+_EXAMPLES = {
+    "context": """\
+semctx context "validate an email address"
+semctx context "total of an order with tax" --file shop/orders.py --signature "def total(order: Order) -> Price"
+echo "parse a price" | semctx context - --prompt --max-tokens 2000
+""",
+    "files": 'semctx files "validate an email address" --limit 5',
+    "find": """\
+semctx find parse_price
+semctx find Price.with_tax
+semctx find price --match substring --kind function
+""",
+    "overview": """\
+semctx overview shop/prices.py
+semctx overview shop
+""",
+    "body": "semctx body Price.with_tax",
+    "def": """\
+semctx def parse_price
+semctx def shop/orders.py:11:22
+""",
+    "refs": """\
+semctx refs validate_email
+semctx refs Price.with_tax --json
+""",
+    "impl": "semctx impl Price",
+    "hover": "semctx hover shop/orders.py:12:22",
+    "callers": "semctx callers parse_price",
+    "callees": "semctx callees Order.__init__ --file shop/orders.py",
+    "diagnostics": """\
+semctx diagnostics shop/orders.py
+semctx diagnostics
+""",
+    "doctor": "semctx doctor",
+    "completion": """\
+semctx completion bash > ~/.local/share/bash-completion/completions/semctx
+semctx completion zsh > ~/.zfunc/_semctx
+semctx completion fish > ~/.config/fish/completions/semctx.fish
+""",
+}
+"""Command -> how it is used, a line each; docs/cli.md shows what they print."""
+
+
 def _add_commands(
     parser: argparse.ArgumentParser,
     prog: str,
@@ -184,7 +237,15 @@ def _add_commands(
     parsers = parser.add_subparsers(prog=prog, title="commands", metavar="COMMAND", required=True)
     for name, (run, summary, add_arguments) in commands.items():
         description = f"{summary[0].upper()}{summary[1:]}."
-        command = parsers.add_parser(name, help=summary, description=description, formatter_class=_Formatter)
+        lines = _EXAMPLES.get(name, "").splitlines() if prog == "semctx" else []
+        examples = "".join(f"\n  {line}" for line in lines)
+        command = parsers.add_parser(
+            name,
+            help=summary,
+            description=description,
+            epilog=f"examples:{examples}" if examples else None,
+            formatter_class=_Formatter,
+        )
         add_arguments(command)
         if run:
             command.add_argument("--json", action="store_true", help="print the daemon's result as JSON, errors too")

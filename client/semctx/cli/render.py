@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Line: TypeAlias = tuple[str, str]  # style, text
 
-PLAIN, TITLE, DIM, FILE, BAD, WARNING = "", "1", "2", "36", "31", "33"  # of ANSI's Select Graphic Rendition
+PLAIN, TITLE, DIM, FILE, BAD, GOOD, WARNING = "", "1", "2", "36", "31", "32", "33"  # of ANSI's Select Graphic Rendition
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\ufffd")
 _MIB = 1024 * 1024
 

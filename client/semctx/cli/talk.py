@@ -6,6 +6,7 @@ import json
 import sys
 
 from semctx import connection
+from semctx.cli import progress
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
@@ -19,13 +20,27 @@ TIMEOUT_S = 30.0
 
 def connect(arguments: Namespace, *, start: bool = True) -> connection.Connection:
     """A connection about the workspace that the command line means. Raises SemctxError."""
-    return connection.connect(arguments.root, start=start and not arguments.no_start, timeout=TIMEOUT_S)
+    may_start = start and not arguments.no_start
+    return connection.connect(
+        arguments.root, start=may_start, timeout=TIMEOUT_S, on_notification=progress.told if _is_watched() else None
+    )
 
 
 def ask(daemon: connection.Connection, call: Call[Any]) -> Any:
-    """The result as the protocol has it, whatever the library would make of it."""
+    """The result as the protocol has it, whatever the library would make of it. On a terminal, progress is shown."""
     method, params, _ = call
-    return daemon.request(method, params)
+    if not _is_watched():
+        return daemon.request(method, params)
+    daemon.subscribe(["metrics"])
+    try:
+        return daemon.request(method, params)
+    finally:
+        progress.clear()
+
+
+def _is_watched() -> bool:
+    """Whether somebody sees what is written to standard error."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def show(arguments: Namespace, answer: Any, view: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semctx.cli.render import DIM, PLAIN, TITLE, columns, duration, mib, section, times
+from semctx.cli.render import DIM, FILE, PLAIN, TITLE, columns, duration, mib, section, times
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
@@ -13,14 +13,20 @@ if TYPE_CHECKING:
     from semctx.protocol import HealthResult, HelloResult, Stopping, TrustList, TrustState, WorkspaceState
 
 
-def status(answer: HealthResult) -> Iterator[Line]:
-    """health, in short."""
+def status(answer: Any) -> Iterator[Line]:
+    """health in short, with the state of the `cache`."""
     yield TITLE, f"semctxd {answer['version']}: {answer['status']}"
     facts = (f"process {answer['pid']}", f"up {duration(answer['uptime_s'])}", mib(answer["memory_bytes"]))
     yield PLAIN, f"  {', '.join(facts)}, {times(answer['connections'], 'connection')}"
+    cache = answer["cache"]
+    used = f"{mib(cache['bytes'])} of {mib(cache['max_bytes'])}"
+    yield PLAIN, f"  {times(cache['size'], 'answer')} kept, {used}, {cache['hit_rate']:.1%} of look-ups hit"
     for workspace in answer["workspaces"]:
-        sessions = ", ".join(f"{session['name']} {session['state']}" for session in workspace["sessions"])
-        yield PLAIN, f"  {workspace['root']}  {sessions}"
+        yield FILE, f"  {workspace['root']}  epoch {workspace['epoch']}"
+        yield from columns(
+            ("", session["name"], session["state"], mib(session["memory_bytes"]), session["why"])
+            for session in workspace["sessions"]
+        )
 
 
 def health(answer: HealthResult) -> Iterator[Line]:
