@@ -23,6 +23,8 @@ _IGNORE_FILES = frozenset(map(os.fsdecode, IGNORE_FILES))
 EMPTY: IndexMetrics = {"files": 0, "symbols": 0, "read": 0, "to_read": 0, "scan_ms": 0.0, "updates": 0}
 """What there is without an indexer."""
 
+_KEPT = ("HOME", "PATH", "LANG", "LC_", "TMPDIR", "PYTHON", "COVERAGE_")  # beginnings of names
+
 
 class IndexerSession(Child):
     """The child process that holds the index of one workspace (`python -m semctxd.index ROOT`)."""
@@ -31,7 +33,9 @@ class IndexerSession(Child):
         self, *, root: str, env: Mapping[str, str], deadline_s: float, spawn: Spawn, changed: Callable[[Child], None]
     ) -> None:
         argv = [sys.executable, "-P", "-m", "semctxd.index", root]
-        super().__init__("indexer", argv, cwd="/", env=env, deadline_s=deadline_s, spawn=spawn, changed=changed)
+        super().__init__(
+            "indexer", argv, cwd="/", env=_scrubbed(env), deadline_s=deadline_s, spawn=spawn, changed=changed
+        )
         self._root = root
         self._due: dict[str, None] = {}
         self.index = EMPTY
@@ -101,3 +105,8 @@ class IndexerSession(Child):
     def unavailable(self, why: str) -> SemctxError:
         """See Child."""
         return IndexerFailed(why, hint="Wait three minutes, or run `semctx restart`; `semctx logs` says why it ends.")
+
+
+def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
+    """What an interpreter needs to run our own code as the daemon does: nothing else of the environment."""
+    return {name: value for name, value in environment.items() if name.startswith(_KEPT)}

@@ -13,12 +13,12 @@ from anyio import to_thread
 from semctx import __version__
 from semctx.errors import PROTOCOL
 from semctxd import health, prometheus, readings
-from semctxd.errors import VersionMismatch
+from semctxd.errors import InvalidParams, VersionMismatch
 from semctxd.lsp.interpreter import Environment
 from semctxd.model import DISK, Change, What
 from semctxd.rpc import configuration, documents, trust
 from semctxd.rpc.dispatch import Method, Served, method
-from semctxd.rpc.queries import answer
+from semctxd.rpc.queries import answer, contain
 from semctxd.rpc.question import QUERIES, checked, question, relative
 
 if TYPE_CHECKING:
@@ -66,7 +66,10 @@ async def cache_invalidate(connection: Connection, params: Params) -> object:
     workspace = await connection.service.workspace(params["root"])
     before = workspace.shelf.invalidations
     if "file" in params:
-        file = relative(params["file"], params["root"], workspace.root)
+        file = relative(params["file"], params["root"].rstrip("/"), workspace.root)
+        contain(workspace, file)
+        if not os.path.lexists(f"{workspace.root}/{file}"):
+            raise InvalidParams(f"there is no {file} in {workspace.root}", hint="Name a file that exists, or none.")
         workspace.apply([Change(f"{workspace.root}/{file}", What.MODIFIED)])
     else:
         workspace.apply([Change("", What.EVERYTHING)])

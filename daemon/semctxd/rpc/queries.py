@@ -6,6 +6,7 @@ the facts of the call are added.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from time import perf_counter
 
@@ -13,6 +14,7 @@ import msgspec
 
 from semctxd import compose, context, symbols
 from semctxd.child import Completeness, Reply
+from semctxd.errors import OutsideRoot
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import put_back, respell
 from semctxd.model import Key, Overlays
@@ -40,6 +42,7 @@ class Route:
     __slots__ = ("completeness", "generation", "key", "lsp", "strict", "workspace")
 
     def __init__(self, workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> None:
+        contain(workspace, *asked.files)
         self.workspace = workspace
         self.generation = (
             workspace.servers.generation
@@ -68,6 +71,17 @@ class Routes:
         return self._routes.setdefault(env, no_routes())
 
 
+def contain(workspace: Workspace, *files: str) -> None:
+    """Raises OutsideRoot where a client names a file in the root (absolute, or relative to it) that a symlink leads out
+    of it, to where no server has anything watched. Answers still come from what links lead to."""
+    inside = workspace.root + "/"
+    for file in files:
+        path = os.path.join(inside, file)
+        real = os.path.realpath(path)
+        if path.startswith(inside) and not (real + "/").startswith(inside) and not workspace.sees(real):
+            raise OutsideRoot(f"{file} leads to {real}, which lies outside {workspace.root}")
+
+
 def around(
     lsp: bool, epoch: int, degraded: Collection[str], completeness: Completeness, started: float, cached: bool
 ) -> tuple[bytes, bytes]:
@@ -89,7 +103,8 @@ async def answer(workspace: Workspace, asked: Question, env: Environment, overla
         workspace.pass_gate()
     if asked.lsp and asked.root != workspace.root:  # through a symlink: asked in the root's own spelling
         spelt = respell(asked.lsp.params, asked.root, workspace.root)
-        asked = asked._replace(params=spelt.params, lsp=asked.lsp._replace(spelt=spelt))
+        asked = asked._replace(params=spelt.params, lsp=asked.lsp._replace(spelt=spelt), files=spelt.files)
+    contain(workspace, *asked.files)
     work = _work(workspace, asked, env, overlays)
     cached = True
     raw = workspace.lookup(work.key, started)

@@ -37,6 +37,7 @@ class Question(NamedTuple):
     method: str  # of the key: LSP's own for lsp/request
     params: bytes  # canonical JSON
     lsp: LspAsk | None = None
+    files: tuple[str, ...] = ()  # those that the parameters name: absolute for lsp/request, else relative to the root
 
     @property
     def respelt(self) -> bool:
@@ -68,14 +69,15 @@ def question(method: str, raw: bytes) -> Question:
             _check_target(params, method)
         if "file" in params:
             params["file"] = _file(params["file"], root)
-        return Question(root, strict, method, msgspec.json.encode(params, order="sorted"))
+        files = tuple(params[name] for name in ("targetFile", "file") if name in params)
+        return Question(root, strict, method, msgspec.json.encode(params, order="sorted"), files=files)
     asked = params["method"]
     if asked not in READ_ONLY:
         nearest = difflib.get_close_matches(asked, READ_ONLY, 3, 0.4)
         raise MethodNotAllowed(f"{asked} is not one of the read-only requests", nearest=nearest)
     spelt = respell(params["params"], root, root)
     ask = LspAsk(params.get("language", "python"), params.get("server", ""), params["params"], spelt)
-    return Question(root, strict, asked, spelt.params, ask)
+    return Question(root, strict, asked, spelt.params, ask, spelt.files)
 
 
 def checked(params: object, method: str) -> dict[str, Any]:
