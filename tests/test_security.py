@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Daemon, Wire, daemon_at, eventually
+from tests.conftest import Daemon, daemon_at
 
 ANOTHER = 65534  # nobody
 CONNECT = """
