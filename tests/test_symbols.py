@@ -178,6 +178,21 @@ def test_a_root_behind_a_link_and_every_spelling_of_it(client: Wire, repo: Path,
     assert places(only(client.ask("symbols/definition", root=str(link), name="Order"))) == ["shop/orders.py:7"]
 
 
+def test_unsaved_text_is_what_its_client_sees_and_nobody_else(client: Wire, shared: Daemon, repo: Path) -> None:
+    text = "from shop.prices import parse_price\n\n\ndef draft(x):\n    return parse_price(x, 1)\n"
+    client.ask("document/open", root=str(repo), file="shop/draft.py", text=text)
+    assert only(client.ask("symbols/body", root=str(repo), name="draft"))["text"] == "".join(text.splitlines(True)[3:])
+    uses = only(client.ask("symbols/references", root=str(repo), name="parse_price"))
+    (file,) = [file for file in uses["files"] if file["file"] == "shop/draft.py"]
+    assert [place["text"] for place in file["places"]] == [text.splitlines()[0], "    return parse_price(x, 1)"]
+    (wrong,) = client.ask("diagnostics", root=str(repo), file="shop/draft.py")["files"]
+    assert wrong["diagnostics"][0]["frame"].startswith("5 |     return parse_price(x, 1)")
+    assert shared.client().fails("symbols/body", root=str(repo), name="draft")["data"]["type"] == "SymbolNotFound"
+    assert "draft" not in str(shared.client().ask("symbols/references", root=str(repo), name="parse_price"))
+    client.ask("document/close", root=str(repo), file="shop/draft.py")
+    assert client.fails("diagnostics", root=str(repo), file="shop/draft.py")["data"]["type"] == "FileNotFound"
+
+
 @pytest.mark.parametrize(
     ("method", "params", "error"),
     [
