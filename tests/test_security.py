@@ -171,3 +171,20 @@ def test_no_error_tells_what_a_file_holds(daemon: Daemon, linked: Path) -> None:
     assert "hunter2" not in json.dumps(errors)
     assert "hunter2" not in json.dumps([replies[0], replies[-1]])
     assert "hunter2" not in daemon.log
+
+
+def test_the_interpreter_that_a_workspace_brings_is_not_run(daemon: Daemon, repo: Path, tmp_path: Path) -> None:
+    """The default server reads an environment and runs nothing of it; nor does a workspace choose another server."""
+    record = tmp_path / "record"
+    (repo / ".venv/bin").mkdir(parents=True)
+    (repo / ".venv/pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.11\n")
+    (repo / ".venv/bin/python").write_text(f'#!/bin/sh\necho "$@" >> {record}\n')
+    (repo / ".venv/bin/python").chmod(0o755)
+    (repo / ".semctx.toml").write_text('[languages.python]\nserver = "basedpyright"\n')
+    client = daemon.client()
+    assert client.hover(repo, "shop/orders.py", 11, 30)
+    client.ask("context/query", root=str(repo), intent="parse a price", targetFile="shop/orders.py")
+    sessions = {session["name"]: session for session in client.ask("health")["workspaces"][0]["sessions"]}
+    assert sessions.keys() == {"indexer", "ty"}
+    assert sessions["ty"]["interpreter"] == f"{repo}/.venv/bin/python"
+    assert not record.exists()

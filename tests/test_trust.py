@@ -76,7 +76,7 @@ def test_the_files_settings_stand_over_the_users(tmp_path: Path) -> None:
         ("[daemon]\ndeadline_s = 1", "there is no section daemon; allowed are context, languages, python, servers"),
         ("[servers.ty]\ncommand = ['./ty']", "servers.ty: command must be an absolute path, or a name on PATH"),
         ("[python]\ninterpreter = 'bin/python'", "python: interpreter must be an absolute path"),
-        ("[languages.python]\nserver = 'my-own'", "languages.python.server: Expected one of"),
+        ("[languages.python]\nserver = ''", "languages.python.server: Expected `str` of length >= 1"),
         ("[context", "no valid TOML"),
         ("# \udce9", "cannot be read: "),
         ("#" * (1 << 20) + "\n", "is larger than 1048576 bytes"),
@@ -213,3 +213,17 @@ def test_the_command_shows_asks_trusts_and_revokes(daemon: Daemon, repo: Path, t
     assert "names programs, which are not run" in semctx(daemon, str(repo), "--revoke").stdout
     assert semctx(daemon, str(repo), "--yes").stdout.splitlines()[-1] == "  trusted, until the file changes"
     assert json.loads(semctx(daemon, str(repo), "--yes", "--json").stdout)["trusted"]
+
+
+def test_a_trusted_file_that_names_what_does_not_exist(daemon: Daemon, repo: Path) -> None:
+    client = daemon.client()
+    (repo / ".semctx.toml").write_text(
+        "[languages.python]\nserver = 'my-own'\n[python]\ninterpreter = '/usr/bin/python3'\n"
+    )
+    shown = client.ask("trust/show", root=str(repo))
+    assert shown["programs"] == ["[languages.python] server = 'my-own'", "[python] interpreter = '/usr/bin/python3'"]
+    said = client.ask("trust/grant", root=str(repo), sha256=shown["sha256"])
+    assert said["trusted"]
+    assert ".semctx.toml:2: languages.python.server: Expected one of ty" in said["problem"]
+    assert "nothing of that file holds" in said["problem"]
+    assert [symbol["name"] for symbol in symbols(client, repo)["result"]["result"]] == ["Order", "total"]

@@ -125,7 +125,7 @@ _LANGUAGES = {"python": Language(server="ty")}
 
 
 class Local(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a workspace's own file may say. `python` and `servers` name programs: see `PROGRAMS`."""
+    """What a workspace's own file may say; all but `context` chooses programs: see `PROGRAMS`."""
 
     context: Context = Context()
     languages: dict[str, Language] = {}
@@ -133,8 +133,9 @@ class Local(Struct, frozen=True, forbid_unknown_fields=True):
     servers: dict[str, Server] = {}
 
 
-PROGRAMS = ("python", "servers")
-"""The sections of a workspace's file that name a program to run: they hold only where the user trusts the file."""
+PROGRAMS = ("languages", "python", "servers")
+"""The sections of a workspace's file that choose a program to run: they hold only where the user trusts the file. A
+choice among known servers is one: some run the Python that they find in the workspace's `.venv`."""
 
 
 class LocalFile(NamedTuple):
@@ -147,8 +148,10 @@ class LocalFile(NamedTuple):
 
     @property
     def programs(self) -> list[str]:
-        """The settings that name a program, as the file could have them."""
-        named = [f"[python] interpreter = {value!r}" for value in self.table.get("python", {}).values() if value]
+        """The settings that choose a program, as the file could have them."""
+        languages = self.table.get("languages", {})
+        named = [f"[languages.{name}] server = {languages[name]['server']!r}" for name in sorted(languages)]
+        named += [f"[python] interpreter = {value!r}" for value in self.table.get("python", {}).values() if value]
         servers = self.table.get("servers", {})
         return named + [f"[servers.{name}] command = {servers[name]['command']!r}" for name in sorted(servers)]
 
