@@ -68,8 +68,12 @@ class Client:
 class Daemon:
     """Started on entering, stopped by its own process id on leaving."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: str = "") -> None:
         self.place = tempfile.mkdtemp(prefix="sb", dir="/tmp")  # a socket's path has at most 108 bytes
+        if config:
+            os.mkdir(os.path.join(self.place, "semctx"))
+            with open(os.path.join(self.place, "semctx", "config.toml"), "w", encoding="utf-8") as file:
+                file.write(config)
         self.socket = os.path.join(self.place, "s")
         self._clients: list[Client] = []
         self.process: subprocess.Popen[bytes]

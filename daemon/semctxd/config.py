@@ -33,6 +33,7 @@ class Cache(Struct, frozen=True, forbid_unknown_fields=True):
     ttl_s: Seconds = 300.0
     max_entries: Count = 10_000
     max_bytes: Count = 32 * 1024 * 1024
+    narrow: bool = True  # whether answers outlive edits of files that theirs does not import
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):

@@ -401,7 +401,8 @@ class Workspace:
         What it says may be newer than the epoch, by changes that the gate is about to tell. The first file on the way
         whose text they alter is in the closure, so they drop it.
         """
-        if file in self.shelf.closures or file in self._closures_due or self.indexer.state != "ready":
+        is_known = file in self.shelf.closures or file in self._closures_due
+        if is_known or self.indexer.state != "ready" or not self.config.cache.narrow:
             return
         epoch = self.epoch
         self._closures_due.add(file)
