@@ -125,6 +125,14 @@ def test_what_outlives_a_change_of_files_that_are_not_imported(changes: list[Cha
     assert [name for name in "abcd" if f"/r/{name}.py" in shelf.closures] == list(left)
 
 
+def test_without_narrowing_every_edit_drops_all_but_what_depends_on_one_file() -> None:
+    kept, shelf = imported()
+    put(kept, shelf, key("own"), b"1", Depends("/r/a.py"))
+    kept.resize(ttl_s=10.0, max_entries=100, max_bytes=1_000_000, narrow=False)
+    assert kept.invalidate(shelf, [Change("/r/c.py", What.MODIFIED)]) == 4
+    assert get(kept, shelf, key("own")) == b"1"
+
+
 def test_a_closure_that_is_forgotten_protects_nothing_until_it_is_learnt_again() -> None:
     kept, shelf = imported()
     kept.invalidate(shelf, [Change("/r/b.py", What.MODIFIED)])

@@ -15,6 +15,7 @@ from semctxd.sources import DEFAULT, Sources
 
 ALL = """
 [cache]
+narrow = false
 ttl_s = 10
 max_entries = 5
 max_bytes = 1000

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from bench.oracle import Ty, at
@@ -219,7 +219,13 @@ class World:
 
 # -- programs
 
+T = TypeVar("T")
 Step = Callable[[World], None]
+
+
+def one(*choices: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
+    """One of them, each as likely as another, whatever it is made of: `st.one_of` weighs the parts of its parts."""
+    return st.sampled_from(choices).flatmap(lambda choice: choice)
 
 
 def step(act: Callable[..., None], *drawn: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
@@ -245,7 +251,7 @@ def lsp(method: str, *place: int, **more: Any) -> st.SearchStrategy[tuple[str, A
 texts, folders = st.sampled_from(TEXTS), st.sampled_from(FOLDERS)
 clients = st.integers(0, CLIENTS - 1)
 INTENT = {"intent": "Return the value of the base", "targetFile": "two.py"}
-questions = st.one_of(
+questions = one(
     lsp("documentSymbol"),
     lsp("hover", 2, 1),
     lsp("hover", 2, 1),
@@ -254,10 +260,12 @@ questions = st.one_of(
     lsp("semanticTokens/full"),
     lsp("diagnostic"),
     st.just(("workspace/symbol", lambda root: {"query": "value"})),
-    st.sampled_from(["value", "result", "Base"]).map(lambda name: ("symbols/find", lambda root: {"name": name})),
+    st.sampled_from(["value", "value", "result", "Base"]).map(
+        lambda name: ("symbols/find", lambda root: {"name": name})
+    ),
     st.just(("context/query", lambda root: INTENT)),
 )
-edits = st.one_of(
+edits = one(
     step(Tree.write, files, texts),
     step(Tree.write, files, texts, st.just(True)),
     step(Tree.replace, files, texts),
@@ -275,15 +283,13 @@ receives = step(World.receive, clients)
 races = step(
     World.race,
     st.just("pkg/mod.py"),
-    st.one_of(lsp("documentSymbol"), lsp("hover", 2, 1), lsp("diagnostic")),
+    one(lsp("documentSymbol"), lsp("hover", 2, 1), lsp("diagnostic")),
     st.tuples(texts, texts),
     st.integers(0, 3),
-    st.integers(5, 20),
+    st.integers(2, 8),
 )
-departures = st.one_of(step(World.cancel, clients), step(World.leave, clients))
-programs = st.lists(
-    st.one_of(edits, asks, asks, arounds, arounds, races, receives, receives, departures), min_size=15, max_size=45
-)
+departures = one(step(World.cancel, clients), step(World.leave, clients))
+programs = st.lists(one(edits, asks, asks, arounds, arounds, races, receives, departures), min_size=15, max_size=40)
 
 
 # -- the judge
@@ -327,7 +333,7 @@ class Copy:
 
     def given(self, one: Answered) -> str:
         if "error" in one.reply:
-            assert one.reply["error"]["data"]["type"] in ("ServerError", "SymbolNotFound"), one
+            assert one.reply["error"]["data"]["type"] in ("ServerError", "SymbolNotFound", "NoSourceFiles"), one
             return "an error"
         result = one.reply["result"]
         result.pop("meta", None)
@@ -374,7 +380,7 @@ def daemon() -> Iterator[Daemon]:
 
 @given(program=programs)
 @settings(
-    max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=False
+    max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=False
 )
 def test_every_answer_is_that_of_a_fresh_server(daemon: Daemon, program: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as name:

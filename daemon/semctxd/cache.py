@@ -53,16 +53,18 @@ class Cache:
         ttl_s: float,
         max_entries: int,
         max_bytes: int,
+        narrow: bool = True,
     ) -> None:
         self.ttl_s = ttl_s
         self.max_entries = max_entries
         self.max_bytes = max_bytes
+        self.narrow = narrow
         self._entries: OrderedDict[Key, tuple[Entry, Shelf]] = OrderedDict()
         self._bytes = 0
 
-    def resize(self, *, ttl_s: float, max_entries: int, max_bytes: int) -> None:
+    def resize(self, *, ttl_s: float, max_entries: int, max_bytes: int, narrow: bool = True) -> None:
         """Other bounds from now on; what is stored keeps its expiry."""
-        self.ttl_s, self.max_entries, self.max_bytes = ttl_s, max_entries, max_bytes
+        self.ttl_s, self.max_entries, self.max_bytes, self.narrow = ttl_s, max_entries, max_bytes, narrow
         self._make_room()
 
     def get(self, shelf: Shelf, key: Key, now: float) -> bytes | None:
@@ -99,6 +101,8 @@ class Cache:
     def invalidate(self, shelf: Shelf, changes: Sequence[Change]) -> int:
         """Drop what the changes may have made wrong; how many entries went."""
         before = shelf.size
+        if not self.narrow:
+            shelf.closures.forget()
         touched = shelf.closures.touched_by(changes)
         if any(change.is_folder or change.what is What.EVERYTHING for change in changes):
             return self.clear(shelf)

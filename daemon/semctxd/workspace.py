@@ -401,8 +401,7 @@ class Workspace:
         What it says may be newer than the epoch, by changes that the gate is about to tell. The first file on the way
         whose text they alter is in the closure, so they drop it.
         """
-        is_known = file in self.shelf.closures or file in self._closures_due
-        if is_known or self.indexer.state != "ready" or not self.config.cache.narrow:
+        if file in self.shelf.closures or file in self._closures_due or self.indexer.state != "ready":
             return
         epoch = self.epoch
         self._closures_due.add(file)
