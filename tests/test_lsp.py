@@ -119,6 +119,8 @@ def test_the_server_s_own_answer_key_for_key(client: Wire, repo: Path, ty: Direc
         else:
             assert "result" in reply, reply
             said = reply["result"]["result"]
+            if method == "textDocument/diagnostic":  # each run of the server numbers its own
+                said, expected = ({**one, "resultId": ""} for one in (said, expected))
             if method in UNORDERED and said:
                 said, expected = sorted(said, key=json.dumps), sorted(expected, key=json.dumps)
             assert json.dumps(said) == json.dumps(expected)
