@@ -15,10 +15,11 @@ import psutil
 import pytest
 
 from semctx.errors import SemctxError
-from semctxd.child import Child
+from semctxd.child import Child, Terms
 from semctxd.lsp.registry import registry
 from semctxd.lsp.session import LspSession
 from semctxd.model import Change, What
+from semctxd.warden import Warden
 from tests.conftest import PATIENCE_S
 from tests.zoo import command
 
@@ -41,12 +42,16 @@ class Keeper:
             root=str(root),
             language_id="python",
             interpreter="/usr/bin/python3",
-            deadline_s=deadline_s,
+            terms=Terms(deadline_s, Warden()),
             spawn=tasks.start_soon,
             changed=self._changed,
             watch=self._watch,
             apply=self.applied.extend,
         )
+
+    def allow(self, deadline_s: float) -> None:
+        """Give later requests that time."""
+        self.session.terms.deadline_s = deadline_s
 
     def _changed(self, session: Child) -> None:
         self.states.append(session.state)
@@ -90,7 +95,9 @@ async def kept(root: Path, argv: list[str], deadline_s: float = 30.0) -> AsyncIt
             yield keeper
         finally:
             await keeper.session.stop()
+            await keeper.session.terms.warden.close()
         assert keeper.session.pid is None
+    assert not psutil.Process().children()
 
 
 BOTH_LOOPS = pytest.mark.parametrize(
@@ -152,11 +159,11 @@ async def test_one_that_hangs(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "hangs once", record)) as keeper:
         keeper.session.warm()
         await keeper.until(lambda: keeper.session.state == "ready")
-        keeper.session.deadline_s = 0.3
+        keeper.allow(0.3)
         error = await keeper.fails()
         assert error.type == "DeadlineExceeded"
         assert "0.3 s" in error.message
-        keeper.session.deadline_s = 30
+        keeper.allow(30)
         assert await keeper.ask() == "awake"  # the same process
         asked = next(message for message in received(record) if message.get("params") == {"position": 1})
         assert {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": asked["id"]}} in received(record)
@@ -254,7 +261,7 @@ async def test_one_that_closes_its_standard_input(tmp_path: Path, record: Path) 
     async with kept(tmp_path, command("rude", "closes its ears", record)) as keeper:
         keeper.session.warm()
         await keeper.until(lambda: keeper.session.state == "ready")
-        keeper.session.deadline_s = 0.3
+        keeper.allow(0.3)
         for _ in range(3):
             assert (await keeper.fails()).type == "DeadlineExceeded"
 
@@ -266,7 +273,7 @@ async def test_a_child_that_shakes_no_hands(tmp_path: Path, record: Path) -> Non
             command("rude", "echoes", record),
             cwd="/",
             env=os.environ,
-            deadline_s=PATIENCE_S,
+            terms=(terms := Terms(PATIENCE_S, Warden())),
             spawn=tasks.start_soon,
             changed=lambda child: None,
         )
@@ -276,6 +283,7 @@ async def test_a_child_that_shakes_no_hands(tmp_path: Path, record: Path) -> Non
         with pytest.raises(NotImplementedError):
             child.notice([])  # what it is told of changes is its own kind's
         await child.stop()
+        await terms.warden.close()
 
 
 @BOTH_LOOPS
@@ -341,7 +349,6 @@ async def test_stopped_while_it_is_being_started(tmp_path: Path, record: Path) -
             assert caught.value.type == "ShuttingDown"
             assert keeper.session.pid is None
         assert keeper.session.restarts == 0
-    assert not psutil.Process().children()
 
 
 @BOTH_LOOPS
@@ -374,7 +381,6 @@ async def test_begun_anew_while_it_is_being_started(tmp_path: Path, record: Path
             keeper.session.renew()
             assert "argv" in await asyncio.wait_for(reply, PATIENCE_S)
             await keeper.session.stop()
-    assert not psutil.Process().children()
 
 
 async def test_a_watch_that_stands_only_for_the_run_before_counts_no_more(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ LAYERS = (
     {"workspace"},
     {"documents", "lsp", "cache", "index", "watch"},
     {"ranking", "child", "settings", "sources", "closures"},
-    {"tree", "config", "detach", "notify"},
+    {"tree", "config", "detach", "notify", "process", "warden"},
     {"tables"},
     {"model", "errors"},
     {"metrics", "logs", "events"},

@@ -13,22 +13,22 @@ Guarantees
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 
 from semctx.errors import SemctxError
-from semctx.framing import Decoder, FrameError, frame
+from semctx.framing import FrameError, frame
 from semctxd.errors import DeadlineExceeded, ServerCrashed, ServerUnavailable, ShuttingDown
 from semctxd.metrics import Operations
 from semctxd.model import DISK, Change, Overlays
+from semctxd.process import Process
+from semctxd.warden import Warden
 
 State = Literal["starting", "indexing", "ready", "crashed", "failed", "stopped"]
 Completeness = Literal["", "unknown", "indexing"]
@@ -37,13 +37,19 @@ Completeness = Literal["", "unknown", "indexing"]
 Reply = Callable[[bytes | None, SemctxError | None], None]
 Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
-_STDERR_TAIL_BYTES = 4096
 _MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a child that stops reading is ended
 _CRASH_WINDOW_S = 180.0
 _MAX_CRASHES = 5
 _FIRST_BACKOFF_S = 0.1
 _MAX_BACKOFF_S = 10.0
 _TERM_GRACE_S = 2.0
+
+
+class Terms(msgspec.Struct):
+    """What children may take, by the configuration as it is now, and who ends them if the daemon cannot."""
+
+    deadline_s: float  # of a request
+    warden: Warden
 
 
 class Message(msgspec.Struct):
@@ -84,7 +90,7 @@ class Child:
         *,
         cwd: str,
         env: Mapping[str, str],
-        deadline_s: float,
+        terms: Terms,
         spawn: Spawn,
         changed: Callable[[Child], None],
     ) -> None:
@@ -92,7 +98,7 @@ class Child:
         self.argv = list(argv)
         self.cwd = cwd
         self.env = dict(env)
-        self.deadline_s = deadline_s
+        self.terms = terms
         self.state: State = "stopped"
         self.why = ""
         self.restarts = 0
@@ -107,7 +113,7 @@ class Child:
         self.answering: Asked | None = None  # the request whose reply was handed over last
         self._number = 0
         self._owed = 0  # replies that the running process has yet to send
-        self._process: _Process | None = None
+        self._process: Process | None = None
         self._run = 0  # raised by each start and stop: what an earlier run still does counts no more
         self._crashes: deque[float] = deque(maxlen=_MAX_CRASHES)
         self._gone = asyncio.Event()
@@ -125,7 +131,7 @@ class Child:
         number = self._number
         self.used_at = time.monotonic()
         asked = self._requests[number] = Asked(method, params, reply, overlays)
-        asked.timer = self._loop.call_later(self.deadline_s, self._expire, number)
+        asked.timer = self._loop.call_later(self.terms.deadline_s, self._expire, number)
         if self.takes_requests:
             if self.is_due(number, overlays):
                 self._send(number, asked)
@@ -252,7 +258,7 @@ class Child:
         """Send a request past the queue, such as a handshake; same deadline and guarantees as `ask`."""
         self._number += 1
         asked = self._requests[self._number] = Asked(method, params, reply, is_own=True)
-        asked.timer = self._loop.call_later(self.deadline_s, self._expire, self._number)
+        asked.timer = self._loop.call_later(self.terms.deadline_s, self._expire, self._number)
         self._write(self._number, asked)
 
     def release(self, number: int) -> None:
@@ -273,6 +279,40 @@ class Child:
         if self._process:
             self.why = why
             self._process.kill_group()
+
+    # -- what the process says
+
+    def started(self, process: Process) -> None:
+        """See Process."""
+        self._process = process
+        self._owed = 0
+        self.terms.warden.watch(process.pid)
+
+    def received(self, process: Process, data: bytes) -> None:
+        """See Process: messages of this run; what an earlier one still says counts no more."""
+        if process.run != self._run:
+            return
+        try:
+            for raw in process.decoder.feed(data):
+                message = decode_message(raw)
+                if message.method:
+                    self.message(message)
+                else:
+                    self._answer(message)
+        except (FrameError, msgspec.DecodeError) as error:
+            self.broken(f"{self.name} sent what is no LSP message: {error}")
+
+    def exited(self, process: Process) -> None:
+        """See Process."""
+        self._process = None
+        self.terms.warden.release(process.pid)
+        self.quiet_ns = 0
+        self.forget()
+        self._gone.set()
+        if process.run == self._run:
+            tail = process.stderr_tail()
+            why = self.why or f"{self.name} ended with exit code {process.code}" + (f": {tail}" if tail else "")
+            self._down(why, self.crashed(why))
 
     # -- requests
 
@@ -311,7 +351,7 @@ class Child:
         return SemctxError.from_json(msgspec.json.decode(error))
 
     def _expire(self, number: int) -> None:
-        self._fail(number, DeadlineExceeded(f"{self.name} did not answer within {self.deadline_s:g} s"))
+        self._fail(number, DeadlineExceeded(f"{self.name} did not answer within {self.terms.deadline_s:g} s"))
 
     def _fail(self, number: int, error: SemctxError) -> None:
         asked = self._requests.get(number)
@@ -362,11 +402,13 @@ class Child:
         await self._gone.wait()  # a stopped predecessor
         try:
             await self.prepare()
+            if run == self._run:
+                await self.terms.warden.stand()
             if run != self._run:
                 return
             self._gone.clear()
             _, process = await self._loop.subprocess_exec(
-                lambda: _Process(self, run), *self.argv, cwd=self.cwd, env=self.env, start_new_session=True
+                lambda: Process(self, run), *self.argv, cwd=self.cwd, env=self.env, start_new_session=True
             )
         except Exception as error:  # the program, or what the session needs of our own: nobody may wait for ever
             self._gone.set()
@@ -375,23 +417,10 @@ class Child:
                 why = f"{self.argv[0]} could not be started: {reason}"
                 self._down(why, self.unavailable(why))
             return
-        self._process = process
-        self._owed = 0
         if run == self._run:
             self.begin()
         else:
             process.kill_group()
-
-    def _exited(self, process: _Process) -> None:
-        """The process is gone and its pipes are read to their end."""
-        self._process = None
-        self.quiet_ns = 0
-        self.forget()
-        self._gone.set()
-        if process.run == self._run:
-            tail = process.stderr_tail()
-            why = self.why or f"{self.name} ended with exit code {process.code}" + (f": {tail}" if tail else "")
-            self._down(why, self.crashed(why))
 
     def _down(self, why: str, error: SemctxError) -> None:
         self._crashes.append(time.monotonic())
@@ -402,68 +431,3 @@ class Child:
     def _recent_crashes(self) -> int:
         since = time.monotonic() - _CRASH_WINDOW_S
         return sum(at > since for at in self._crashes)
-
-
-class _Process(asyncio.SubprocessProtocol):
-    """The pipes of one run of a child."""
-
-    def __init__(self, child: Child, run: int) -> None:
-        self.run = run
-        self._child = child
-        self._decoder = Decoder(max_bytes=256 * 1024 * 1024, headers=True)
-        self._stderr = bytearray()
-        self.code: int | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.SubprocessTransport", transport)  # uvloop's is none by inheritance
-        self.pid = self._transport.get_pid()
-        self._stdin = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        if fd == 2:
-            self._stderr += data
-            del self._stderr[:-_STDERR_TAIL_BYTES]
-            return
-        child = self._child
-        if self.run != child._run:
-            return
-        try:
-            for raw in self._decoder.feed(data):
-                message = decode_message(raw)
-                if message.method:
-                    child.message(message)
-                else:
-                    child._answer(message)
-        except (FrameError, msgspec.DecodeError) as error:
-            child.broken(f"{child.name} sent what is no LSP message: {error}")
-
-    def process_exited(self) -> None:
-        self.code = self._transport.get_returncode()
-        self.kill_group()  # whatever it left behind, which would hold the pipes
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport.close()
-        self._child._exited(self)
-
-    def write(self, data: bytes) -> int:
-        """Queue bytes for the child; how many it has not read yet. One that is going reads no more."""
-        if self._stdin.is_closing():
-            return 0
-        self._stdin.write(data)
-        return self.unread
-
-    @property
-    def unread(self) -> int:
-        """How many bytes the child has not read yet."""
-        return self._stdin.get_write_buffer_size()
-
-    def close_stdin(self) -> None:
-        self._stdin.close()
-
-    def kill_group(self) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-
-    def stderr_tail(self) -> str:
-        """The last lines of standard error."""
-        return self._stderr.decode(errors="replace").strip()[-500:]

@@ -17,6 +17,7 @@ import msgspec
 from semctx.paths import trust_path
 from semctxd import logs
 from semctxd.cache import Cache
+from semctxd.child import Terms
 from semctxd.config import Config
 from semctxd.documents import Views
 from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
@@ -25,6 +26,7 @@ from semctxd.lsp.registry import check
 from semctxd.metrics import Metrics
 from semctxd.settings import Pins, Settings
 from semctxd.sources import Sources
+from semctxd.warden import Warden
 from semctxd.watch.eager import EagerGate, follow
 from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate
@@ -69,6 +71,7 @@ class Service:
         self.stopping = anyio.Event()
         self.draining = False
         self.max_clients = _max_clients()
+        self.terms = Terms(config.daemon.deadline_s, Warden())
         self._running = 0
         self._rest = anyio.Event()
         self._tasks = tasks
@@ -130,6 +133,7 @@ class Service:
         """The sources were read again, and the configuration is another one."""
         config = self.config
         logs.set_level(config.log.level)
+        self.terms.deadline_s = config.daemon.deadline_s
         self.cache.resize(**msgspec.structs.asdict(config.cache))
         for client in self.clients:
             client.log_hits = config.log.hits
@@ -166,6 +170,7 @@ class Service:
             gate=self.gate,
             cache=self.cache,
             settings=self.settings(canonical),
+            terms=self.terms,
             spawn=self.spawn,
             publish=self.publish,
         )
@@ -233,6 +238,7 @@ class Service:
         async with anyio.create_task_group() as closing:
             for workspace in list(self.workspaces.values()):
                 closing.start_soon(self.close, workspace)
+        await self.terms.warden.close()
         self.gate.stop()
 
 

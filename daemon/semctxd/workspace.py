@@ -27,7 +27,7 @@ import msgspec
 
 from semctx.errors import SemctxError
 from semctxd.cache import Cache, Shelf
-from semctxd.child import Child, Completeness, Reply, Spawn
+from semctxd.child import Child, Completeness, Reply, Spawn, Terms
 from semctxd.config import LOCAL_FILES, Config, shaping
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.index.session import IndexerSession
@@ -101,7 +101,15 @@ class Workspace:
     """One canonical root directory. Lives on the loop."""
 
     def __init__(
-        self, root: str, *, gate: Gate, cache: Cache, settings: Settings, spawn: Spawn, publish: Publish
+        self,
+        root: str,
+        *,
+        gate: Gate,
+        cache: Cache,
+        settings: Settings,
+        terms: Terms,
+        spawn: Spawn,
+        publish: Publish,
     ) -> None:
         self.root = root
         self.epoch = 0
@@ -125,11 +133,15 @@ class Workspace:
         self._seen_since = 0.0
         self.trees = gate.open(root, self.apply)
         self.standing = frozenset() if gate.proves else frozenset({"unproven"})  # of `degraded`, what never passes
-        self.indexer = IndexerSession(
-            root=root, env=os.environ, deadline_s=settings.config.daemon.deadline_s, spawn=spawn, changed=self._changed
-        )
+        self.indexer = IndexerSession(root=root, env=os.environ, terms=terms, spawn=spawn, changed=self._changed)
         self.servers = Servers(
-            root, settings=settings, spawn=spawn, changed=self._changed, watch=self._watch, apply=self.apply
+            root,
+            settings=settings,
+            terms=terms,
+            spawn=spawn,
+            changed=self._changed,
+            watch=self._watch,
+            apply=self.apply,
         )
 
     async def open(self) -> None:
@@ -225,8 +237,6 @@ class Workspace:
         """The user's configuration is another one."""
         before = self.config
         self.settings.base(user)
-        for session in self.sessions:
-            session.deadline_s = user.daemon.deadline_s
         if shaping(before) != shaping(self.config):
             self.reconfigure()
 

@@ -9,14 +9,20 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from semctxd.child import Terms
 from semctxd.index.session import IndexerSession
+from semctxd.warden import Warden
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_fault_is_logged_under_the_number_that_the_client_is_told(tmp_path: Path) -> None:
     session = IndexerSession(
-        root=str(tmp_path), env=os.environ, deadline_s=1, spawn=lambda work: None, changed=lambda child: None
+        root=str(tmp_path),
+        env=os.environ,
+        terms=Terms(1, Warden()),
+        spawn=lambda work: None,
+        changed=lambda child: None,
     )
     error = {"code": -32603, "message": "Traceback: hunter2", "data": {"type": "InternalError", "hint": ""}}
     with capture_logs() as lines:

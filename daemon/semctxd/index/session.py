@@ -11,7 +11,7 @@ import msgspec
 from semctx.errors import SemctxError
 from semctx.protocol import IndexMetrics
 from semctxd import logs
-from semctxd.child import Child, Message, Spawn
+from semctxd.child import Child, Message, Spawn, Terms
 from semctxd.errors import IndexerFailed, InternalError
 from semctxd.model import DISK, Change, Overlays, What
 from semctxd.tree import IGNORE_FILES, sayable
@@ -30,12 +30,10 @@ class IndexerSession(Child):
     """The child process that holds the index of one workspace (`python -m semctxd.index ROOT`)."""
 
     def __init__(
-        self, *, root: str, env: Mapping[str, str], deadline_s: float, spawn: Spawn, changed: Callable[[Child], None]
+        self, *, root: str, env: Mapping[str, str], terms: Terms, spawn: Spawn, changed: Callable[[Child], None]
     ) -> None:
         argv = [sys.executable, "-P", "-m", "semctxd.index", root]
-        super().__init__(
-            "indexer", argv, cwd="/", env=_scrubbed(env), deadline_s=deadline_s, spawn=spawn, changed=changed
-        )
+        super().__init__("indexer", argv, cwd="/", env=_scrubbed(env), terms=terms, spawn=spawn, changed=changed)
         self._root = root
         self._due: dict[str, None] = {}
         self.index = EMPTY

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from semctx.errors import SemctxError
-from semctxd.child import Child, Spawn
+from semctxd.child import Child, Spawn, Terms
 from semctxd.config import Config, sessions
 from semctxd.errors import ServerUnavailable
 from semctxd.lsp.interpreter import Environment, is_settled, resolve
@@ -24,6 +24,7 @@ class Servers:
         root: str,
         *,
         settings: Settings,
+        terms: Terms,
         spawn: Spawn,
         changed: Callable[[Child], None],
         watch: Watch,
@@ -34,6 +35,7 @@ class Servers:
         self._root = root
         self._settings = settings
         self._begun_by: object = None
+        self._terms = terms
         self._spawn = spawn
         self._changed = changed
         self._watch = watch
@@ -94,7 +96,7 @@ class Servers:
                 root=self._root,
                 language_id=registry().languages[language].language_id,
                 interpreter=interpreter,
-                deadline_s=config.daemon.deadline_s,
+                terms=self._terms,
                 spawn=self._spawn,
                 changed=self._changed,
                 watch=self._watch,

@@ -15,7 +15,7 @@ import msgspec
 from anyio import to_thread
 
 from semctx.errors import SemctxError
-from semctxd.child import Asked, Child, Completeness, Message, Reply, Spawn
+from semctxd.child import Asked, Child, Completeness, Message, Reply, Spawn, Terms
 from semctxd.errors import ServerError
 from semctxd.lsp.interpreter import environment_file, import_folders
 from semctxd.lsp.opened import Opened
@@ -107,15 +107,13 @@ class LspSession(Child):
         root: str,
         language_id: str,
         interpreter: str,
-        deadline_s: float,
+        terms: Terms,
         spawn: Spawn,
         changed: Callable[[Child], None],
         watch: Watch,
         apply: Callable[[list[Change]], None],
     ) -> None:
-        super().__init__(
-            name, argv, cwd=root, env=scrubbed(os.environ), deadline_s=deadline_s, spawn=spawn, changed=changed
-        )
+        super().__init__(name, argv, cwd=root, env=scrubbed(os.environ), terms=terms, spawn=spawn, changed=changed)
         self.identity = identity
         self.root = root
         self.interpreter = interpreter
