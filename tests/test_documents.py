@@ -486,4 +486,4 @@ def test_overlays_are_equal_by_what_they_show() -> None:
     assert both.seen_by(Depends("/a")).digest == Overlays.of({"/a": one}).digest
     assert both.seen_by(Depends("/a", imports=True)) is both.seen_by(ANY) is both
     assert both.seen_by(Depends("/c")) is DISK is Overlays.of({})
-    assert both.having("/a", "two").digest == Overlays.of({"/a": two, "/b": two}).digest
+    assert both.having("/a", two).digest == Overlays.of({"/a": two, "/b": two}).digest

@@ -16,7 +16,7 @@ LAYERS = (
     {"app"},
     {"rpc", "web"},
     {"readings", "prometheus", "reload"},
-    {"context", "symbols", "editor", "health"},
+    {"check", "context", "symbols", "editor", "health"},
     {"service", "compose"},
     {"workspace"},
     {"documents", "lsp", "cache", "index", "watch"},

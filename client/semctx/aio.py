@@ -15,9 +15,10 @@ import time
 from contextlib import asynccontextmanager, suppress
 from functools import partial, wraps
 
-from semctx import calls, paths, roots, spawn, symbol_calls, wire
+from semctx import calls, code_calls, paths, roots, spawn, symbol_calls, wire
 from semctx.errors import SemctxError
 from semctx.framing import Decoder, FrameError
+from semctx.replay import Replay
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,13 +45,14 @@ async def connect(
     start: bool = True,
     timeout: float = 30.0,  # noqa: ASYNC109 (it is the default of each request)
     on_notification: Callable[[str, Any], None] | None = None,
+    view: str | None = None,
 ) -> Connection:
     """Connect to this user's daemon, starting one if there is none.
 
     The arguments are those of `semctx.connect`; `on_notification` is called whenever a notification arrives, and
     may use the connection. Raises SemctxError.
     """
-    connection = Connection(root, start=start, timeout=timeout, on_notification=on_notification)
+    connection = Connection(root, start=start, timeout=timeout, on_notification=on_notification, view=view)
     await connection.open()
     return connection
 
@@ -79,10 +81,14 @@ class Connection:
         start: bool,
         timeout: float,
         on_notification: Callable[[str, Any], None] | None,
+        view: str | None,
     ) -> None:
         self.root = roots.find_root() if root is None else roots.absolute(root)
         self.timeout = timeout
         self.daemon = None
+        self._view = view
+        self._restores = False
+        self._replay = Replay()
         self._start = spawn.may_start(start)
         self._on_notification = on_notification
         self._opening = asyncio.Lock()
@@ -124,7 +130,9 @@ class Connection:
         seconds = self.timeout if timeout is None else timeout
         async with _limit(method, seconds), self._slots:
             stream = await self._open()
-            return await stream.request(method, params or {})
+            result = await stream.request(method, params or {})
+            self._replay.note(method, params or {})
+            return result
 
     context = _method(calls.context)
     files = _method(calls.files)
@@ -138,6 +146,11 @@ class Connection:
     callers = _method(symbol_calls.callers)
     callees = _method(symbol_calls.callees)
     diagnostics = _method(symbol_calls.diagnostics)
+    check = _method(code_calls.check)
+    resolve = _method(code_calls.resolve)
+    open_document = _method(code_calls.open_document)
+    change_document = _method(code_calls.change_document)
+    close_document = _method(code_calls.close_document)
     lsp = _method(calls.lsp)
     health = _method(calls.health)
     metrics = _method(calls.metrics)
@@ -168,8 +181,11 @@ class Connection:
         reader, writer = await asyncio.open_unix_connection(sock=connected)
         stream = _Stream(reader, writer, self._on_notification)
         try:
-            hello = await stream.request("session/hello", wire.hello_params(os.environ))
-            self.daemon = wire.check_hello(hello)
+            greeting = wire.hello_params(os.environ, self._view, restore=self._restores)
+            self.daemon = wire.check_hello(await stream.request("session/hello", greeting))
+            self._view, self._restores = self.daemon["view"], True
+            for method, params in self._replay.requests():
+                await stream.request(method, params)
         except BaseException:
             await stream.close()
             raise

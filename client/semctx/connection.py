@@ -14,9 +14,10 @@ import socket
 import time
 from functools import wraps
 
-from semctx import calls, paths, roots, spawn, symbol_calls, wire
+from semctx import calls, code_calls, paths, roots, spawn, symbol_calls, wire
 from semctx.errors import SemctxError
 from semctx.framing import Decoder, FrameError
+from semctx.replay import Replay
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def connect(
     start: bool = True,
     timeout: float = 30.0,
     on_notification: Callable[[str, Any], None] | None = None,
+    view: str | None = None,
     greet: bool = True,
 ) -> Connection:
     """Connect to this user's daemon, starting one if there is none.
@@ -50,12 +52,13 @@ def connect(
         timeout: seconds that connecting, and later each request, may take.
         on_notification: called with method and parameters of each notification that arrives while a request
             waits; it must not use the connection.
+        view: the `daemon["view"]` of a connection whose unsaved text this one wants to see, and share.
         greet: whether to say hello first, which tells the daemon where to find Python and compares versions.
 
     Raises:
         SemctxError: DaemonUnavailable, VersionMismatch, or ConnectionLost and Timeout while greeting.
     """
-    connection = Connection(root, start=start, timeout=timeout, on_notification=on_notification, greet=greet)
+    connection = Connection(root, start=start, timeout=timeout, on_notification=on_notification, view=view, greet=greet)
     connection.open()
     return connection
 
@@ -84,11 +87,15 @@ class Connection:
         start: bool,
         timeout: float,
         on_notification: Callable[[str, Any], None] | None,
+        view: str | None,
         greet: bool,
     ) -> None:
         self.root = roots.find_root() if root is None else roots.absolute(root)
         self.timeout = timeout
         self.daemon = None
+        self._view = view
+        self._restores = False
+        self._replay = Replay()
         self._start = spawn.may_start(start)
         self._on_notification = on_notification
         self._greet = greet
@@ -125,7 +132,9 @@ class Connection:
         seconds = self.timeout if timeout is None else timeout
         deadline = time.monotonic() + seconds
         connection = self._open(deadline)
-        return self._exchange(connection, method, params or {}, seconds, deadline)
+        result = self._exchange(connection, method, params or {}, seconds, deadline)
+        self._replay.note(method, params or {})
+        return result
 
     context = _method(calls.context)
     files = _method(calls.files)
@@ -139,6 +148,11 @@ class Connection:
     callers = _method(symbol_calls.callers)
     callees = _method(symbol_calls.callees)
     diagnostics = _method(symbol_calls.diagnostics)
+    check = _method(code_calls.check)
+    resolve = _method(code_calls.resolve)
+    open_document = _method(code_calls.open_document)
+    change_document = _method(code_calls.change_document)
+    close_document = _method(code_calls.close_document)
     lsp = _method(calls.lsp)
     health = _method(calls.health)
     metrics = _method(calls.metrics)
@@ -179,8 +193,11 @@ class Connection:
         if self._greet:
             seconds = deadline - time.monotonic()
             try:
-                hello = self._exchange(connection, "session/hello", wire.hello_params(os.environ), seconds, deadline)
-                self.daemon = wire.check_hello(hello)
+                greeting = wire.hello_params(os.environ, self._view, restore=self._restores)
+                self.daemon = wire.check_hello(self._exchange(connection, "session/hello", greeting, seconds, deadline))
+                self._view, self._restores = self.daemon["view"], True
+                for method, params in self._replay.requests():
+                    self._exchange(connection, method, params, seconds, deadline)
             except BaseException:
                 self.close()
                 raise

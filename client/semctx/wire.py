@@ -60,13 +60,19 @@ def result(reply: dict[str, Any]) -> Any:
     return reply.get("result")
 
 
-def hello_params(env: Mapping[str, str]) -> dict[str, Any]:
-    """The parameters of session/hello for a client with that environment."""
-    return {
+def hello_params(env: Mapping[str, str], view: str | None = None, *, restore: bool = False) -> dict[str, Any]:
+    """The parameters of session/hello for a client with that environment, which looks through a view of that token;
+    `restore` has a daemon that began anew make the view again."""
+    greeting: dict[str, Any] = {
         "client": f"semctx-python/{semctx.__version__}",
         "protocol": PROTOCOL,
         "env": {name: env[name] for name in _ENVIRONMENT if env.get(name)},
     }
+    if view is not None:
+        greeting["view"] = view
+    if restore:
+        greeting["restore"] = True
+    return greeting
 
 
 def check_hello(daemon: HelloResult) -> HelloResult:

@@ -45,8 +45,8 @@ class Looker(Protocol):
 class View:
     """Documents, and the connections that see them. Lives on the loop."""
 
-    def __init__(self) -> None:
-        self.token = uuid.uuid4().hex
+    def __init__(self, token: str) -> None:
+        self.token = token
         self.lookers: set[Looker] = set()
         self._overlays: Mapping[str, Overlays] = {}  # by root; replaced by each edit
         self._documents: dict[str, dict[str, Document]] = {}  # root -> absolute path -> document
@@ -62,7 +62,7 @@ class View:
 
     def open(self, root: str, file: str, text: str, version: int) -> Document:
         """Show a text in place of a file (absolute path). Raises TextRefused."""
-        document = Document(version, checked(text))
+        document = Document(version, shown(text))
         held = sum(len(one.unsaved.text) for documents in self._documents.values() for one in documents.values())
         if held + len(text) > _MAX_VIEW_BYTES:
             raise TextRefused(f"the open documents hold more than {_MAX_VIEW_BYTES} bytes", hint="Close some.")
@@ -92,8 +92,8 @@ class View:
 
     def _show(self, root: str) -> None:
         documents = self._documents[root]
-        shown = {**self._overlays, root: Overlays.of({file: one.unsaved for file, one in documents.items()})}
-        self._overlays = {root: overlays for root, overlays in shown.items() if overlays is not DISK}
+        seen = {**self._overlays, root: Overlays.of({file: one.unsaved for file, one in documents.items()})}
+        self._overlays = {root: overlays for root, overlays in seen.items() if overlays is not DISK}
         for looker in self.lookers:
             looker.look()
 
@@ -106,20 +106,22 @@ class Views:
 
     def new(self, looker: Looker) -> View:
         """A view of one's own."""
-        view = View()
-        self._views[view.token] = view
-        view.lookers.add(looker)
-        return view
+        return self._make(looker, uuid.uuid4().hex)
 
-    def join(self, looker: Looker, current: View, token: str) -> View:
-        """Look through the view of that token from now on. Raises UnknownView."""
-        if token not in self._views:
+    def join(self, looker: Looker, current: View, token: str, *, restore: bool) -> View:
+        """Look through the view of that token from now on; `restore` makes one that is gone. Raises UnknownView."""
+        if token not in self._views and not restore:
             raise UnknownView
-        joined = self._views[token]
+        joined = self._views.get(token) or self._make(looker, token)
         joined.lookers.add(looker)
         if joined is not current:
             self.leave(looker, current)
         return joined
+
+    def _make(self, looker: Looker, token: str) -> View:
+        view = self._views[token] = View(token)
+        view.lookers.add(looker)
+        return view
 
     def leave(self, looker: Looker, view: View) -> None:
         """Look no more; the last one ends the view."""
@@ -128,7 +130,7 @@ class Views:
             self._views.pop(view.token, None)
 
 
-def checked(text: str) -> Unsaved:
+def shown(text: str) -> Unsaved:
     """A text that can be shown. Raises TextRefused."""
     if "\0" in text:
         raise TextRefused("it holds a NUL, as binary data does")

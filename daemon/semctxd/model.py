@@ -83,9 +83,9 @@ class Overlays(NamedTuple):
             return self
         return Overlays.of({depends.file: self.texts[depends.file]}) if depends.file in self.texts else DISK
 
-    def having(self, file: str, text: str) -> Overlays:
+    def having(self, file: str, unsaved: Unsaved) -> Overlays:
         """These, with another text of one file."""
-        return Overlays.of({**self.texts, file: Unsaved.of(text)})
+        return Overlays.of({**self.texts, file: unsaved})
 
 
 DISK = Overlays("", MappingProxyType({}))

@@ -85,6 +85,11 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
             ask(file="a.py", line=1, column=0)
         daemon.callers("filter")
         daemon.callees("filter", consistency="relaxed")
+        daemon.check("a.py", "x = 1", scope="dependents")
+        daemon.resolve("a.py", ("x", "y"))
+        daemon.open_document("a.py", "x", version=1)
+        daemon.change_document("a.py", 2, [{"text": "y"}])
+        daemon.close_document("a.py")
         daemon.lsp("textDocument/hover", {"position": {}}, server="ty")
         daemon.health()
         daemon.metrics()
@@ -114,6 +119,11 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         ),
         ("symbols/callers", {"root": "/r", "name": "filter"}),
         ("symbols/callees", {"root": "/r", "name": "filter", "consistency": "relaxed"}),
+        ("code/check", {"root": "/r", "file": "a.py", "text": "x = 1", "scope": "dependents"}),
+        ("code/resolve", {"root": "/r", "file": "a.py", "names": ["x", "y"]}),
+        ("document/open", {"root": "/r", "file": "a.py", "text": "x", "version": 1}),
+        ("document/change", {"root": "/r", "file": "a.py", "version": 2, "changes": [{"text": "y"}]}),
+        ("document/close", {"root": "/r", "file": "a.py"}),
         (
             "lsp/request",
             {"root": "/r", "method": "textDocument/hover", "params": {"position": {}}, "server": "ty"},

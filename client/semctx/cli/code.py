@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from semctx import calls, roots
+from semctx import calls, code_calls, roots
 from semctx.cli.talk import ask, connect, show
+from semctx.errors import SemctxError
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
@@ -56,6 +57,24 @@ def find(arguments: Namespace) -> int:
     with connect(arguments) as daemon:
         call = calls.find(daemon.root, arguments.name, kind=arguments.kind, match=arguments.match, limits=limits)
         return show(arguments, ask(daemon, call), "code.find")
+
+
+def check(arguments: Namespace) -> int:
+    """semctx check."""
+    text = sys.stdin.read() if arguments.text == "-" else _text_of(arguments.text)
+    with connect(arguments) as daemon:
+        file = roots.path_in(daemon.root, arguments.file)
+        return show(
+            arguments, ask(daemon, code_calls.check(daemon.root, file, text, scope=arguments.scope)), "code.check"
+        )
+
+
+def _text_of(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except UnicodeDecodeError as error:
+        raise SemctxError("TextRefused", f"{path} is no UTF-8: {error}") from None
 
 
 def _intent(arguments: Namespace) -> str:

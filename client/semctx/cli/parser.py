@@ -99,6 +99,12 @@ def _symbol(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_count, metavar="N", help="how many places (or lines, of a body) are shown")
 
 
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the file that would get the text; it need not exist")
+    parser.add_argument("--text", metavar="PATH", default="-", help="where the text is; default: -, standard input")
+    parser.add_argument("--scope", choices=("file", "dependents"), help="dependents: the files that import it, too")
+
+
 def _path(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", nargs="?", help="a file or folder; default: the workspace")
     parser.add_argument("--limit", type=_count, metavar="N", help="how many files (default 50)")
@@ -156,6 +162,7 @@ _COMMANDS: Commands = {
     "callers": ("symbols.callers", "which functions call a function", _symbol),
     "callees": ("symbols.callees", "which functions a function calls", _symbol),
     "diagnostics": ("symbols.diagnostics", "what is wrong in a file, or in the files of a folder", _path),
+    "check": ("code.check", "what a text would add to what is wrong, without writing it", _check),
     "status": ("daemon.status", "whether the daemon runs, and what it holds", _nothing),
     "health": ("daemon.health", "whether all is well, and if not, what to do", _nothing),
     "metrics": ("stored.metrics", "counts and latencies of everything", _metrics),

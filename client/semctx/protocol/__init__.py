@@ -14,6 +14,7 @@ from semctx.errors import ERRORS, PROTOCOL, ErrorKind, SemctxError
 from semctx.protocol import (
     base,
     cache,
+    code,
     config,
     context,
     documents,
@@ -27,6 +28,7 @@ from semctx.protocol import (
 )
 from semctx.protocol.base import *
 from semctx.protocol.cache import *
+from semctx.protocol.code import *
 from semctx.protocol.config import *
 from semctx.protocol.context import *
 from semctx.protocol.documents import *
@@ -38,7 +40,7 @@ from semctx.protocol.session import *
 from semctx.protocol.symbols import *
 from semctx.protocol.trust import *
 
-NOUNS = (session, lsp, context, symbols, documents, cache, metrics, health, events, config, trust)
+NOUNS = (session, lsp, context, symbols, code, documents, cache, metrics, health, events, config, trust)
 """The modules of methods, in the order of the document; `base` has what they share."""
 
 METHODS: dict[str, base.Method] = {name: method for noun in NOUNS for name, method in noun.METHODS.items()}

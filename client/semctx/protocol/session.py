@@ -16,6 +16,7 @@ class HelloParams(TypedDict, total=False):
     protocol: Required[int]  # PROTOCOL of the client
     env: dict[str, str]  # VIRTUAL_ENV, CONDA_PREFIX and PATH of the client: where its python is
     view: str  # the token of a connection whose unsaved text this one wants to see
+    restore: bool  # make the view if nobody has it any more, as after a restart of the daemon; default: false
 
 
 class HelloResult(TypedDict):

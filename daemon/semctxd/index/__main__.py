@@ -19,7 +19,7 @@ import msgspec
 
 from semctx.errors import SemctxError
 from semctx.framing import Decoder, frame
-from semctxd.index import byname
+from semctxd.index import byname, candidate
 from semctxd.index.answer import context, relevant_files
 from semctxd.index.find import find
 from semctxd.index.live import LiveIndex
@@ -57,6 +57,10 @@ _REQUESTS: dict[str, Callable[[LiveIndex, dict[str, Any]], dict[str, Any]]] = {
     "show/hover": byname.show_hover,
     "show/calls": byname.show_calls,
     "show/diagnostics": byname.show_diagnostics,
+    "code/dependents": candidate.dependents,
+    "code/judge": candidate.judge,
+    "code/nearest": candidate.nearest_names,
+    "code/ways": candidate.ways,
 }
 
 

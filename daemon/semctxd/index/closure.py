@@ -70,6 +70,11 @@ class Closures:
         )
         return sorted(found) if known else []
 
+    def importers(self, file: str) -> list[str]:
+        """The files whose own import statements may mean a file, in no order."""
+        self._renew()
+        return [path for path in self._paths if path != file and file in self._imported(path)]
+
     def _renew(self) -> None:
         if self._generation == self._store.generation:
             return

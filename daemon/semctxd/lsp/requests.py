@@ -28,6 +28,7 @@ READ_ONLY: dict[str, Literal["file", "imports", "any"]] = {
     "textDocument/signatureHelp": "imports",
     "textDocument/inlayHint": "imports",
     "textDocument/diagnostic": "imports",
+    "textDocument/completion": "any",
     "textDocument/prepareCallHierarchy": "imports",
     "callHierarchy/incomingCalls": "any",
     "callHierarchy/outgoingCalls": "imports",

@@ -61,6 +61,7 @@ CAPABILITIES: dict[str, Any] = {
     "textDocument": {
         "synchronization": {"didSave": True},
         "documentSymbol": {"hierarchicalDocumentSymbolSupport": True, "symbolKind": {"valueSet": list(range(1, 27))}},
+        "completion": {"completionItem": {"documentationFormat": ["markdown", "plaintext"]}},
         "hover": {"contentFormat": ["markdown", "plaintext"]},
         "signatureHelp": {"signatureInformation": {"documentationFormat": ["markdown", "plaintext"]}},
         "references": {},

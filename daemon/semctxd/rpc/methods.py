@@ -36,7 +36,7 @@ async def session_hello(connection: Connection, params: Params) -> object:
             f"the client speaks protocol {theirs}, the daemon (semctx {__version__}) {PROTOCOL}: upgrade the {older}"
         )
     if token := params.get("view"):
-        connection.join(token)
+        connection.join(token, restore=params.get("restore", False))
     connection.introduce(params["client"], Environment.of(params.get("env", {})))
     return {
         "server": "semctxd",

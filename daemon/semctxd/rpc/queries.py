@@ -12,7 +12,7 @@ from time import perf_counter
 
 import msgspec
 
-from semctxd import compose, context, symbols
+from semctxd import check, compose, context, symbols
 from semctxd.child import Completeness, Reply
 from semctxd.errors import OutsideRoot
 from semctxd.lsp.interpreter import Environment
@@ -31,7 +31,7 @@ def key_of(workspace: Workspace, asked: Question, env: Environment, overlays: Ov
         session = workspace.servers.session(asked.lsp.language, asked.lsp.server, env)
         seen = overlays.seen_by(session.depends(asked.method, asked.lsp.spelt))
         return Key(session.identity, asked.method, asked.params, seen.digest)
-    if asked.method == "context/query" or asked.method in symbols.SERVED:
+    if asked.method == "context/query" or asked.method in symbols.SERVED | check.SERVED:
         return Key(compose.identity(workspace, env), asked.method, asked.params, overlays.digest)
     return Key(workspace.root, asked.method, asked.params, overlays.digest)
 
@@ -134,6 +134,8 @@ def _work(workspace: Workspace, asked: Question, env: Environment, overlays: Ove
         return Work(key, context.produce(workspace, asked.params, env, overlays), workspace.indexer)
     if asked.method in symbols.SERVED:
         return symbols.work(workspace, key, env, overlays)
+    if asked.method in check.SERVED:
+        return check.work(workspace, key, env, overlays, asked.unsaved)
 
     def produce(reply: Reply) -> Callable[[], None]:
         number = workspace.indexer.ask(

@@ -14,11 +14,13 @@ from typing import Any, NamedTuple, cast, get_type_hints, is_typeddict
 import msgspec
 
 from semctx.protocol import METHODS, SymbolParams
+from semctxd.documents import shown
 from semctxd.errors import InvalidParams, MethodNotAllowed, OutsideRoot
 from semctxd.lsp.requests import READ_ONLY, Spelt, respell
+from semctxd.model import Unsaved
 
 QUERIES = frozenset(
-    {"lsp/request", "context/query", "files/relevant", "diagnostics"}
+    {"lsp/request", "context/query", "files/relevant", "diagnostics", "code/check", "code/resolve"}
     | {name for name in METHODS if name.startswith("symbols/")}
 )
 """The methods whose answers are kept."""
@@ -27,6 +29,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What the decoder raises."""
 
 _MAX_LIMIT = 1000
+_MAX_NAMES = 100
 
 
 class Question(NamedTuple):
@@ -38,6 +41,7 @@ class Question(NamedTuple):
     params: bytes  # canonical JSON
     lsp: LspAsk | None = None
     files: tuple[str, ...] = ()  # those that the parameters name: absolute for lsp/request, else relative to the root
+    unsaved: Unsaved | None = None  # the text in question, whose digest is in `params`
 
     @property
     def respelt(self) -> bool:
@@ -55,7 +59,8 @@ class LspAsk(NamedTuple):
 
 
 def question(method: str, raw: bytes) -> Question:
-    """The query in the raw `params` of a request. Raises InvalidParams, MethodNotAllowed or OutsideRoot."""
+    """The query in the raw `params` of a request. Raises InvalidParams, MethodNotAllowed, OutsideRoot or
+    TextRefused."""
     try:
         params = checked(msgspec.json.decode(raw), method)
     except UNREADABLE as error:
@@ -67,10 +72,19 @@ def question(method: str, raw: bytes) -> Question:
             params["targetFile"] = relative(params["targetFile"], root)
         if METHODS[method].params is SymbolParams:
             _check_target(params, method)
-        if "file" in params:
+        unsaved = None
+        if method.startswith("code/"):
+            params["file"] = relative(params["file"], root)
+            if "text" in params:
+                unsaved = shown(params["text"])
+                params["text"] = unsaved.digest.hex()
+            if len(params.get("names", ())) > _MAX_NAMES:
+                raise InvalidParams(f"{method}: at most {_MAX_NAMES} names")
+        elif "file" in params:
             params["file"] = _file(params["file"], root)
         files = tuple(params[name] for name in ("targetFile", "file") if name in params)
-        return Question(root, strict, method, msgspec.json.encode(params, order="sorted"), files=files)
+        canonical = msgspec.json.encode(params, order="sorted")
+        return Question(root, strict, method, canonical, files=files, unsaved=unsaved)
     asked = params["method"]
     if asked not in READ_ONLY:
         nearest = difflib.get_close_matches(asked, READ_ONLY, 3, 0.4)
@@ -99,9 +113,9 @@ def relative(file: str, *roots: str) -> str:
     if "\0" in file:
         raise InvalidParams(f"{file!r} is no path")
     for root in roots:
-        path = os.path.normpath(os.path.join(root, file))
-        if path.startswith(root + "/"):
-            return path[len(root) + 1 :]
+        path, above = os.path.normpath(os.path.join(root, file)), root.rstrip("/") + "/"
+        if path.startswith(above):
+            return path[len(above) :]
     raise OutsideRoot(f"{file} lies outside {roots[0]}")
 
 

@@ -84,9 +84,9 @@ class Connection(asyncio.Protocol):
         self.env = env
         self.look()
 
-    def join(self, token: str) -> None:
-        """Look through another connection's view from now on. Raises UnknownView."""
-        self.view = self.service.views.join(self, self.view, token)
+    def join(self, token: str, *, restore: bool) -> None:
+        """Look through another connection's view from now on; `restore` makes one that is gone. Raises UnknownView."""
+        self.view = self.service.views.join(self, self.view, token, restore=restore)
         self.look()
 
     def look(self) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from semctx.cli.render import DIM, PLAIN, columns, facts, section, times
+from semctx.cli.render import BAD, DIM, PLAIN, WARNING, columns, facts, section, times
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from semctx.cli.render import Line
-    from semctx.protocol import ContextResult, FileScore, FilesResult, FindResult, Symbol
+    from semctx.protocol import CheckResult, ContextResult, FileScore, FilesResult, FindResult, Symbol
 
 
 def context(answer: ContextResult) -> Iterator[Line]:
@@ -56,6 +56,21 @@ def find(answer: FindResult) -> Iterator[Line]:
     yield from _symbols("Symbols", answer["symbols"])
     if answer["left_out"]:
         yield DIM, f"{answer['left_out']} more: see --limit"
+    yield from facts(answer)
+
+
+def check(answer: CheckResult) -> Iterator[Line]:
+    """code/check."""
+    for one in answer["diagnostics"]:
+        start = one["range"]["start"]
+        place = f"{one['file']}:{start['line'] + 1}:{start['character'] + 1}"
+        yield BAD if one.get("severity") == 1 else WARNING, f"{place}: {one['message'].partition(chr(10))[0]}"
+        yield PLAIN, f"    {one['source_line'].strip()}"
+        if "nearest" in one:
+            yield DIM, f"    nearest: {', '.join(one['nearest'])}"
+    if answer["left_out"]:
+        yield DIM, f"{answer['left_out']} more: ask with limits"
+    yield DIM, f"{times(len(answer['diagnostics']), 'diagnostic')} added, {times(answer['checked'], 'file')} checked"
     yield from facts(answer)
 
 
