@@ -51,6 +51,12 @@ def test_narrowing_finds_no_difference(tmp_path: Path) -> None:
     assert 0 < rows["answers that had outlived the last edit"]["value"] < 600
 
 
+def test_provider_compares_first_and_second(tmp_path: Path) -> None:
+    rows = bench("provider", tmp_path / "repository")
+    assert all(one["value"] > 0 and one["against"] for one in rows.values())
+    assert len(rows) == 3
+
+
 def test_core_has_a_row_for_each_target(tmp_path: Path) -> None:
     document = tmp_path / "figures.md"
     document.write_text("before\n<!-- core: begin -->\n(none yet)\n<!-- core: end -->\nafter\n")
