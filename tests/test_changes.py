@@ -465,6 +465,32 @@ def test_an_overlay_written_to_below_and_through_its_mount(repo: Path, tmp_path:
         assert state(client)["degraded"] == []
 
 
+@pytest.mark.parametrize("over", ["pkg/sub", "pkg", "", ".."])
+def test_something_mounted_over_a_watched_folder(repo: Path, tmp_path: Path, over: str) -> None:
+    """And taken away again; the mount is seen by the daemon alone."""
+    root, other = tmp_path.resolve() / "way/root", tmp_path.resolve() / "other"
+    shutil.copytree(repo, root)
+    value(root / "pkg/sub/one.py", "int")
+    use(root, "pkg.sub.one")
+    place = (root / over).resolve()
+    shutil.copytree(place, other)
+    value(other / (root / "pkg/sub/one.py").relative_to(place), "str")
+    with daemon_at(prefix=["unshare", "-Urm"]) as daemon:
+        client = daemon.client()
+        enter = ["nsenter", "-t", str(daemon.pid), "-U", "-m", "--preserve-credentials"]
+        assert kind(client, root) == "int"
+        subprocess.run([*enter, "mount", "--bind", other, place], check=True)
+        assert kind(client, root) == "str"
+        assert found(client, root, "value") == ["pkg/sub/one.py"]
+        value(other / (root / "pkg/sub/one.py").relative_to(place), "bytes")
+        assert kind(client, root) == "bytes"
+        subprocess.run([*enter, "umount", place], check=True)
+        assert kind(client, root) == "int"
+        value(root / "pkg/sub/one.py", "float")
+        assert kind(client, root) == "float"
+        assert client.ask("health")["status"] == "ok"
+
+
 def test_a_memory_map_is_seen_when_its_writer_is_done(client: Wire, repo: Path) -> None:
     value(repo / "one.py", "int")
     use(repo, "one")

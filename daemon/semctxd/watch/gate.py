@@ -30,7 +30,7 @@ from semctxd.tree import IGNORE_FILES, SKIPPED_FOLDERS, counts, is_environment, 
 from semctxd.watch import inotify
 from semctxd.watch.compare import compare, guard_file, is_followed
 from semctxd.watch.guard import Guard, Identity, Kind, guard, mtime_ns
-from semctxd.watch.mounts import is_remote
+from semctxd.watch.mounts import is_remote, mounted
 from semctxd.watch.posts import Posts
 from semctxd.watch.trees import Subscriber, Trees, Work, is_within
 from semctxd.watch.watches import View, Watches
@@ -56,6 +56,7 @@ class InotifyGate:
         self._all: list[Trees] = []
         self._opening: list[tuple[Trees, list[Work], Callable[[], None]]] = []
         self._drained_ns = (time.time_ns(), time.monotonic_ns())
+        self._mounts = mounted()
         self._catching_up = False
         self._timer: TimerHandle | None = None
         self.counts = {"drains": 0, "events": 0, "overflows": 0, "listed": 0, "compared": 0, "max_batch": 0}
@@ -157,6 +158,8 @@ class InotifyGate:
     def _take(self, trees: Trees, until: float, compare_too: bool) -> bool:
         while True:
             self._read()
+            if self._watches.inotify.mounts_changed:
+                self._remounted()
             if trees.lost:
                 self._find_again(trees)
             if trees.linked_anew:
@@ -259,6 +262,24 @@ class InotifyGate:
             trees.lost |= trees.absent
             trees.absent.clear()
             trees.todo += [(top, since) for top in trees.tops]
+
+    def _remounted(self) -> None:
+        """Something was mounted or unmounted: what stands at those places is another, and no event told."""
+        self._watches.inotify.mounts_changed = False
+        before, self._mounts = self._mounts, mounted()
+        for path in {path for path, _ in before ^ self._mounts}:
+            for trees in self._all:
+                self._lose(trees, path)
+                if os.path.dirname(path) in trees.folders and trees.tops.get(os.path.dirname(path), True):
+                    self._forget(trees, path)
+                    trees.note(path, What.GONE, is_folder=True)
+                    if os.path.isdir(path) and not is_skipped(path) and not self._leave_out(trees, path):
+                        trees.note(path, What.APPEARED, is_folder=True)
+                        trees.todo.append((path, 0))
+                for top in trees.tops:
+                    if is_within(path, top) and top not in trees.swept and is_remote(os.fsdecode(top)):
+                        trees.swept.add(top)
+                        trees.todo += [(folder, _UNKNOWN_NS) for folder in trees.folders if is_within(folder, top)]
 
     # -- tops that went away
 

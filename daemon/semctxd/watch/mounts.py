@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 
 _REMOTE = ("nfs", "cifs", "smb", "9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "ceph", "afs", "lustre", "gfs", "ocfs")
 _LOCAL_FUSE = "fuseblk"  # a local disk
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+
+
+def mounted() -> frozenset[tuple[bytes, bytes]]:
+    """(where, number) of every mount that this process sees; a number is given to one mount at a time."""
+    with open("/proc/self/mountinfo", "rb") as table:
+        rows = [line.split(b" ", 5) for line in table]
+    return frozenset((_ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), row[4]), row[0]) for row in rows)
 
 
 def is_remote(folder: str) -> bool:
