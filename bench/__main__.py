@@ -11,7 +11,7 @@ from bench.options import Options
 from bench.repository import ensure
 from bench.rows import conditions, table, write
 
-BENCHMARKS = ("core", "fresh", "narrowing", "workload", "provider")
+BENCHMARKS = ("core", "freshness", "narrowing", "provider", "workload")
 """Each is the module bench/NAME.py with `run(options: Options) -> list[Row]`."""
 
 
@@ -22,17 +22,19 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer rounds: for a look, not for figures to publish")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     parser.add_argument("--repository", metavar="PATH", help="folder with Python source (default: Django's, installed)")
-    parser.add_argument("--seconds", type=float, help="how long the edit storm of `fresh` lasts (default 30, quick 6)")
+    parser.add_argument("--seconds", type=float, help="length of the edit storm of `freshness` (default 60, quick 6)")
+    parser.add_argument("--server", default="ty", metavar="NAME", help="the language server of `freshness`")
     parser.add_argument("--write", metavar="FILE", help="put the figures into a document")
     parser.add_argument("--check", action="store_true", help="fail where a target is missed")
     arguments = parser.parse_args()
 
-    options = Options(arguments.quick, ensure(arguments.repository), arguments.seconds)
+    options = Options(arguments.quick, ensure(arguments.repository), arguments.seconds, arguments.server)
     circumstances = conditions()
     rows = importlib.import_module(f"bench.{arguments.name}").run(options)
     print(f"{arguments.name}: {circumstances}\n\n{table(rows)}")
     if arguments.write:
-        write(arguments.write, arguments.name, circumstances, rows)
+        place = arguments.name if arguments.server == "ty" else f"{arguments.name} of {arguments.server}"
+        write(arguments.write, place, circumstances, rows)
     if arguments.json:
         print(json.dumps({"rows": rows}, ensure_ascii=False))
     return int(arguments.check and any(row["met"] is False for row in rows))

@@ -75,17 +75,18 @@ class Daemon:
             with open(os.path.join(self.place, "semctx", "config.toml"), "w", encoding="utf-8") as file:
                 file.write(config)
         self.socket = os.path.join(self.place, "s")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "SEMCTX_"))}
+        places = {"SEMCTX_SOCKET": self.socket, "XDG_CONFIG_HOME": self.place, "XDG_STATE_HOME": self.place}
+        self.environment = {**kept, **places}
         self._clients: list[Client] = []
         self.process: subprocess.Popen[bytes]
 
     def start(self) -> Client:
         """Spawn the process; a first client, as soon as it listens."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "SEMCTX_"))}
-        places = {"SEMCTX_SOCKET": self.socket, "XDG_CONFIG_HOME": self.place, "XDG_STATE_HOME": self.place}
         with open(os.path.join(self.place, "log"), "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "semctxd"],
-                env={**kept, **places},
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

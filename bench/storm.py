@@ -118,18 +118,16 @@ class Writer:
         self._own, self._callee, self._package, self._caller = (f"{name}_{number}" for name in _NAMES)
         self._callers: list[str] = []
         root = tree.root
-        self._about_own = (
+        self.about_own = (
             _symbols(root, f"storm/{self._own}.py"),
             _find(root, f"stable_{number}"),
         )
-        self._about_callee = (
-            _hover(root, f"storm/{self._caller}.py", f"storm/{self._callee}.py", "hover on a caller"),
-        )
+        self.about_callee = (_hover(root, f"storm/{self._caller}.py", f"storm/{self._callee}.py", "hover on a caller"),)
         self._about_package = (
             _hover(root, f"storm/{self._package}.py", _package(self._package), "hover across an installed package"),
         )
         self._about_callers = (_references(root), _find(root, f"use_{number}"))
-        self.questions = (*self._about_own, *self._about_callee, *self._about_package, *self._about_callers)
+        self.questions = (*self.about_own, *self.about_callee, *self._about_package, *self._about_callers)
 
     def edit(self, ask: Callable[[Question], None]) -> None:
         """Make one edit of a random kind, and ask at once what it changed."""
@@ -138,16 +136,22 @@ class Writer:
         for question in self._chance.choice(kinds)(ask):
             ask(question)
 
+    def change(self) -> None:
+        """Change what `about_callee` and `about_own` are answered."""
+        self._version += 1
+        self.tree.write(f"storm/{self._callee}.py", _value(_TYPES[self._version % 3]))
+        self.tree.write(f"storm/{self._own}.py", _own(self._own, self._version))
+
     def _edit_own(self, ask: Callable[[Question], None]) -> tuple[Question, ...]:
         save = self._chance.choice((self.tree.write, self.tree.replace))
         save(f"storm/{self._own}.py", _own(self._own, self._version))
-        return self._about_own
+        return self.about_own
 
     def _edit_callee(self, ask: Callable[[Question], None]) -> tuple[Question, ...]:
         path = f"storm/{self._callee}.py"
         times = self._times(path) if self._chance.random() < 0.5 else None  # half keep the size and the time
         self.tree.write(path, _value(_TYPES[self._version % 3]), times)
-        return self._about_callee
+        return self.about_callee
 
     def _edit_package(self, ask: Callable[[Question], None]) -> tuple[Question, ...]:
         self.tree.write(_package(self._package), _value(_TYPES[self._version % 3]))
@@ -158,9 +162,9 @@ class Writer:
         path = f"storm/{self._callee}.py"
         before, times = self.tree.states[-1][path], self._times(path)
         self.tree.write(path, _value("complex"))
-        ask(self._about_callee[0])
+        ask(self.about_callee[0])
         self.tree.write(path, before, times)
-        return self._about_callee
+        return self.about_callee
 
     def _edit_callers(self, ask: Callable[[Question], None]) -> tuple[Question, ...]:
         """A caller in a new folder, one less, or a folder moved with its caller."""
@@ -249,7 +253,8 @@ def _hover(root: str, file: str, callee: str, kind: str) -> Question:
 
     def seen(result: Any) -> str:
         text: str = result["result"]["contents"]["value"]
-        return text.split("\n")[1].partition("[")[0]  # `set[Unknown]` for `set`
+        said = text.split("\n")[1].rpartition(": ")[2]  # `(variable) result: int`, say some servers
+        return said.partition("[")[0]  # `set[Unknown]` for `set`
 
     params_of_daemon = {"root": root, "method": method, "params": params}
     return Question(kind, "lsp/request", params_of_daemon, seen, expected, (method, params))
@@ -262,7 +267,8 @@ def _references(root: str) -> Question:
         "references, with callers that come and go",
         "lsp/request",
         {"root": root, "method": method, "params": params},
-        lambda result: sorted(place["uri"].rpartition("/storm/")[2] for place in result["result"] or []),
+        # in each file once: for some servers, an import refers to its target as well
+        lambda result: sorted({place["uri"].rpartition("/storm/")[2] for place in result["result"] or []}),
         lambda files: sorted(
             path.removeprefix("storm/") for path, content in files.items() if b"return storm_target()" in content
         ),

@@ -95,7 +95,7 @@ class Work:
         self.client = client
         self.root = root
         self.chance = chance
-        self.files = [file for file in sources(root) if os.path.getsize(os.path.join(root, file)) > 1000]
+        self.files = [file for file in sources(root) if os.path.getsize(os.path.join(root, file)) > 100]
         self.edits = 0
         self.times_ms: list[float] = []
         self.again = 0  # questions that were asked before, with the answer of the last time

@@ -33,14 +33,16 @@ def bench(name: str, repository: Path, *more: str) -> dict[str, Any]:
     return {one["name"]: one for one in rows}
 
 
-def test_fresh_finds_nothing_stale(tmp_path: Path) -> None:
-    rows = bench("fresh", tmp_path / "repository", "--seconds", "1")
+def test_freshness_finds_nothing_stale(tmp_path: Path) -> None:
+    rows = bench("freshness", tmp_path / "repository", "--seconds", "1")
     for name in ("stale answers", "errors", "changes in them that the gate had not seen"):
         assert rows[name]["value"] == 0
         assert rows[name]["met"]
     assert rows["strict answers compared with what was written"]["value"] > 0
     assert rows["strict answers compared with a fresh ty on a copy"]["value"] > 0
     assert rows["hit rate of repeats without a change"]["value"] >= 0.95
+    for victim in ("ty", "indexer", "daemon"):
+        assert rows[f"kill -9 of {victim} to the next right answer, slowest"]["value"] > 0
 
 
 def test_narrowing_finds_no_difference(tmp_path: Path) -> None:
@@ -55,6 +57,13 @@ def test_provider_compares_first_and_second(tmp_path: Path) -> None:
     rows = bench("provider", tmp_path / "repository")
     assert all(one["value"] > 0 and one["against"] for one in rows.values())
     assert len(rows) == 3
+
+
+def test_a_workload_asks_the_same_with_narrowing_and_without(tmp_path: Path) -> None:
+    rows = bench("workload", tmp_path / "repository")
+    for name in ("agent", "editor"):
+        assert rows[f"{name}: questions"]["value"] > 20
+        assert 0 < rows[f"{name}: hit rate"]["value"] < 1
 
 
 def test_core_has_a_row_for_each_target(tmp_path: Path) -> None:

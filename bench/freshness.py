@@ -1,4 +1,4 @@
-"""`fresh`: an edit storm beside queries of two clients. Is any answer stale, and what does freshness cost?
+"""`freshness`: an edit storm beside queries of two clients. Is any answer stale, and what does freshness cost?
 
 Every strict answer is compared with what was written, and of a sample the whole answer with that of a fresh language
 server on a copy of the tree as it was. Half of the queries are relaxed, that is without the gate, at random: they say
@@ -18,14 +18,16 @@ from typing import Any, NamedTuple
 
 from bench.daemon import Client, Daemon, request
 from bench.options import Options
-from bench.replay import Sample, judge
+from bench.recovery import recovery
+from bench.replay import Judged, Sample, judge
 from bench.repository import copy
 from bench.rows import Peer, Row, Target, percentile, row
 from bench.storm import Question, Tree, Writer, plant
 
 _CLIENTS = 2
 _EDIT_SHARE = 0.1
-_SECONDS, _QUICK_SECONDS = 30.0, 6.0
+_SECONDS, _QUICK_SECONDS = 60.0, 6.0
+_KILLS, _QUICK_KILLS = 7, 1
 _SAMPLES, _QUICK_SAMPLES = 400, 40
 _REPEATS = 200
 _WITNESS_PATIENCE_S = 30.0
@@ -75,7 +77,7 @@ def run(options: Options) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="semctx-bench-") as place:
         tree = plant(copy(options.repository, os.path.join(os.path.realpath(place), "tree")), _CLIENTS)
         writers = [Writer(tree, number, random.Random(number)) for number in range(_CLIENTS)]
-        with Daemon() as daemon:
+        with Daemon(f"[languages.python]\nserver = {json.dumps(options.server)}\n") as daemon:
             first = daemon.start()
             askers = [Asker(daemon.client(), random.Random(100 + number)) for number in range(_CLIENTS)]
             for question in _all_questions(writers):  # starts the language server and the indexer
@@ -85,10 +87,18 @@ def run(options: Options) -> list[Row]:
             hits_with_edits = _hit_rate(before, first.ask("cache/stats"))
             hits_of_repeats, rest = _rest(first, _all_questions(writers))
             witness = _witness(first, tree)
+            recovered = recovery(
+                daemon,
+                tree,
+                writers[0].about_callee[0],
+                writers[0].about_own[1],
+                writers[0].change,
+                _QUICK_KILLS if options.quick else _KILLS,
+            )
         storm = [record for asker in askers for record in asker.records]
         answers = _judge_all(storm, tree)
         samples = _sample(storm, tree, _QUICK_SAMPLES if options.quick else _SAMPLES)
-        by_oracle = judge(samples, tree, os.path.realpath(place))
+        by_oracle = judge(samples, tree, os.path.realpath(place)) if options.server == "ty" else Judged(0, 0)
     return [
         row("edits", len(tree.states) - 1, "steps"),
         row("queries under edits", len(storm), ""),
@@ -104,6 +114,7 @@ def run(options: Options) -> list[Row]:
         row("hit rate of repeats without a change", hits_of_repeats, "", target=Target("≥", 0.95)),
         *_latencies("under edits", storm),
         *_latencies("repeats without a change", rest),
+        *recovered,
     ]
 
 
