@@ -71,6 +71,9 @@ def world(place: str, repo: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     semctx = home / "bin/semctx"
     semctx.write_text(f'#!/bin/sh\nexec {sys.executable} -m semctx.cli "$@"\n')
     semctx.chmod(0o755)
+    python = home / "bin/python"  # knows the document's program by its name, which must not lie in the repository
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} {DOCS}/"$@"\n')
+    python.chmod(0o755)
     env = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "CONDA_PREFIX")}
     env |= {"HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}"}
     yield env

@@ -226,6 +226,7 @@ semctx refs Price.with_tax --json
 semctx diagnostics shop/orders.py
 semctx diagnostics
 """,
+    "check": "semctx check shop/orders.py --text shop/orders.py --scope dependents",
     "doctor": "semctx doctor",
     "completion": """\
 semctx completion bash > ~/.local/share/bash-completion/completions/semctx
