@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, ParamSpec
 
 from bench.daemon import Client, Daemon, lsp, request
 from bench.hits import compare, spellings
-from bench.memory import rss_and_pss_mb
 from bench.options import Options
 from bench.oracle import Ty, at
 from bench.repository import copy, put, small, sources
+from bench.resident import rss_and_pss_mb
 from bench.rows import Peer, Row, Target, percentile, row
 
 P = ParamSpec("P")

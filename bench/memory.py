@@ -1,14 +1,75 @@
-"""Memory of a process, as Linux counts it."""
+"""`memory`: does it grow over many mixed questions with edits between them?"""
 
 from __future__ import annotations
 
+import os
+import random
+import tempfile
 
-def rss_and_pss_mb(pid: int) -> tuple[float, float]:
-    """Resident memory, and the same with shared pages divided among those who share them; in 10^6 bytes."""
-    kib: dict[str, int] = {}
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        for line in file:
-            name, _, rest = line.partition(":")
-            if name in ("Rss", "Pss"):
-                kib[name] = int(rest.split()[0])
-    return kib["Rss"] * 1024 / 1e6, kib["Pss"] * 1024 / 1e6
+from bench.core import INTENTS
+from bench.daemon import Client, Daemon, lsp
+from bench.options import Options
+from bench.oracle import at
+from bench.repository import copy, sources
+from bench.resident import rss_and_pss_mb
+from bench.rows import Peer, Row, Target, row
+from bench.storm import Question, Writer, plant
+
+_QUESTIONS, _QUICK_QUESTIONS = 100_000, 2_000
+_SETTLED = 0.1  # of the questions: then everything is loaded, and memory should be flat
+_SAMPLES = 20
+_EDIT_SHARE = 0.02
+_GROWTH = Target("≤", 1.05, of="ratio")
+
+
+def run(options: Options) -> list[Row]:
+    """Ask, edit, and look at the processes from time to time."""
+    number = _QUICK_QUESTIONS if options.quick else _QUESTIONS
+    with tempfile.TemporaryDirectory(prefix="semctx-bench-") as place, Daemon() as daemon:
+        tree = plant(copy(options.repository, os.path.join(os.path.realpath(place), "tree")), 1)
+        client, chance = daemon.start(), random.Random(700)
+        writer = Writer(tree, 0, random.Random(701))
+        files = list(sources(tree.root))
+        samples: list[dict[str, float]] = []
+        asked = edits = 0
+
+        def ask(question: Question) -> None:
+            nonlocal asked
+            client.call(question.method, **question.params)
+            asked += 1
+
+        while asked < number:
+            if chance.random() < _EDIT_SHARE:
+                writer.edit(ask)
+                edits += 1
+            else:
+                _ask_something(client, tree.root, files, writer, chance)
+                asked += 1
+            share = len(samples) / _SAMPLES
+            if asked >= number * (_SETTLED + (1 - _SETTLED) * share):
+                pids = daemon.pids(client)
+                samples.append({name: rss_and_pss_mb(pid)[0] for name, pid in pids.items()})
+    first = samples[0]
+    rows = [row("questions", asked, ""), row("edits", edits, "")]
+    for name in first:
+        most = max(sample[name] for sample in samples if name in sample)
+        target = None if name == "ty" else _GROWTH  # a server's memory is its own
+        peer = Peer("after a tenth of the questions", first[name])
+        rows.append(row(f"memory of {name}, the most after that", most, "MB", peer, target))
+    return rows
+
+
+def _ask_something(client: Client, root: str, files: list[str], writer: Writer, chance: random.Random) -> None:
+    kind = chance.random()
+    file = chance.choice(files)
+    if kind < 0.45:
+        client.call("lsp/request", **lsp(root, "textDocument/documentSymbol", at(root, file)))
+    elif kind < 0.65:
+        client.call("lsp/request", **lsp(root, "textDocument/hover", at(root, file, chance.randrange(60), 4)))
+    elif kind < 0.75:
+        question = chance.choice(writer.questions)
+        client.call(question.method, **question.params)
+    elif kind < 0.99:
+        client.call("symbols/find", root=root, name=os.path.basename(file).removesuffix(".py"))
+    else:
+        client.call("context/query", root=root, intent=chance.choice(INTENTS))

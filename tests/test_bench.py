@@ -53,6 +53,14 @@ def test_narrowing_finds_no_difference(tmp_path: Path) -> None:
     assert 0 < rows["answers that had outlived the last edit"]["value"] < 600
 
 
+def test_memory_is_looked_at_beside_questions_and_edits(tmp_path: Path) -> None:
+    rows = bench("memory", tmp_path / "repository")
+    assert rows["questions"]["value"] >= 2000
+    assert rows["edits"]["value"] > 10
+    for name in ("daemon", "indexer", "ty"):
+        assert rows[f"memory of {name}, the most after that"]["value"] > 10
+
+
 def test_provider_compares_first_and_second(tmp_path: Path) -> None:
     rows = bench("provider", tmp_path / "repository")
     assert all(one["value"] > 0 and one["against"] for one in rows.values())
