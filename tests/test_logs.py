@@ -121,3 +121,53 @@ def test_standard_error_gets_json_unless_it_is_a_terminal() -> None:
     assert b"request" in text
     assert b"\x1b[" in text  # coloured
     assert not text.startswith(b"{")
+
+
+def test_the_journal_is_told_the_priority_of_each_line() -> None:
+    code = (
+        'from semctxd import logs; logs.configure("debug", None); log = logs.get("rpc")\n'
+        "for level in ('debug', 'info', 'warning', 'error', 'critical'): getattr(log, level)('x')"
+    )
+    read, write = os.pipe()
+    status = os.fstat(write)
+    for stream, first in ((f"{status.st_dev}:{status.st_ino}", b"<7>{"), ("1:2", b"{")):
+        subprocess.run(
+            [sys.executable, "-c", code], stderr=write, env={**os.environ, "JOURNAL_STREAM": stream}, check=True
+        )
+        lines = os.read(read, 8192).splitlines()
+        assert lines[0].startswith(first)
+        if first == b"<7>{":
+            assert [line[:3] for line in lines] == [b"<7>", b"<6>", b"<4>", b"<3>", b"<2>"]
+    os.close(read)
+    os.close(write)
+
+
+def test_whoever_wants_them_gets_the_events(tmp_path: Path) -> None:
+    logs.configure("info", str(tmp_path / "log"))
+    told: list[dict[str, Any]] = []
+    wanted = [True]
+    end = logs.tap(lambda: wanted[0], told.append)
+    try:
+        raise LookupError("here")
+    except LookupError:
+        logs.get("rpc").exception("request_failed")
+    logs.get("rpc").debug("not logged")
+    logging.getLogger("pygls").warning("another's")
+    wanted[0] = False
+    logs.get("rpc").info("unwanted")
+    wanted[0] = True
+    end()
+    logs.get("rpc").info("after the end")
+    (event,) = told
+    assert (event["event"], event["level"]) == ("request_failed", "error")
+    assert "LookupError: here" in event["exception"]
+
+
+def test_the_level_can_be_changed(tmp_path: Path) -> None:
+    logs.configure("warning", str(tmp_path / "log"))
+    assert (logs.get_level(), logs.is_tracing()) == ("warning", False)
+    logs.get("rpc").info("a")
+    logs.set_level("debug")
+    assert (logs.get_level(), logs.is_tracing()) == ("debug", True)
+    logs.get("rpc").info("b")
+    assert [line["event"] for line in lines(tmp_path / "log")] == ["b"]

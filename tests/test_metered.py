@@ -189,3 +189,83 @@ def test_slow_and_failed_requests_are_remembered_and_stand_out_in_the_log(repo: 
         assert (line["level"], line["slow"], line["request"]) == ("warning", True, slow["request"])
         numbers = [line["request"] for line in lines if line["event"] == "request"]
         assert len(set(numbers)) == len(numbers)
+
+
+def of_request(daemon: Daemon, number: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, daemon.log.splitlines()) if line.get("request") == number]
+
+
+def test_one_request_can_be_followed_through_daemon_session_and_indexer(repo: Path, tmp_path: Path) -> None:
+    with daemon_at(config="[context]\nenrich_s = 30\n") as daemon:
+        client, other = daemon.client(), daemon.client()
+        client.hover(repo, *HOVER)
+        assert client.ask("log/level") == {"level": "info"}
+        assert client.ask("log/level", level="debug") == {"level": "debug"}
+        client.ask("context/query", root=str(repo), intent="parse a price")
+        other.ask("context/query", root=str(repo), intent="validate an email", explain=True)
+        number = next(
+            line["request"]
+            for line in map(json.loads, daemon.log.splitlines())
+            if line["event"] == "request" and line["method"] == "context/query"
+        )
+        steps = of_request(daemon, number)
+        asked = [(line["event"], line["session"], line["method"]) for line in steps if "session" in line]
+        assert ("asked", "indexer", "context/query") in asked
+        assert ("answered", "indexer", "context/query") in asked
+        assert ("asked", "ty", "textDocument/hover") in asked
+        assert ("answered", "ty", "textDocument/hover") in asked
+        answered = next(line for line in steps if line["event"] == "answered" and line["session"] == "indexer")
+        assert 0 < answered["took_ms"] <= answered["ms"]
+        assert steps[-1]["event"] == "request"
+        assert (steps[-1]["root"], steps[-1]["ms"] >= answered["ms"]) == (str(repo), True)
+
+
+def test_who_joins_says_whose_work_it_waits_for(repo: Path, tmp_path: Path) -> None:
+    with daemon_at(config="[log]\nlevel = 'debug'\n" + configured(command("patient", tmp_path))) as daemon:
+        client, other = daemon.client(), daemon.client()
+        path, line, character = HOVER
+        params = {
+            "textDocument": {"uri": f"file://{repo}/{path}"},
+            "position": {"line": line, "character": character},
+        }
+        for one in (client, other):
+            one.start("lsp/request", root=str(repo), method="textDocument/hover", params=params)
+            eventually((tmp_path / "1.asked").exists, "it is under way")
+        eventually(lambda: '"joined"' in daemon.log, "the other waits, too")
+        (tmp_path / "1.go").write_text("")
+        assert client.receive()["result"] == other.receive()["result"]
+        (joined,) = [event for event in map(json.loads, daemon.log.splitlines()) if event["event"] == "joined"]
+        assert joined["work"] != joined["request"]
+        assert any(event["event"] == "asked" for event in of_request(daemon, joined["work"]))
+
+
+def test_a_slow_request_says_what_was_asked(repo: Path) -> None:
+    with daemon_at(config="[log]\nslow_s = 0.000001\n") as daemon:
+        client = daemon.client()
+        client.ask("symbols/find", root=str(repo), name="Order")
+        client.fails("symbols/find", root=str(repo), name="x" * 5000)
+        first, second = (
+            line for line in map(json.loads, daemon.log.splitlines()) if line.get("method") == "symbols/find"
+        )
+        assert json.loads(first["params"]) == {"root": str(repo), "name": "Order"}
+        assert len(second["params"]) == 500
+
+
+def test_a_session_that_ends_is_a_warning(repo: Path, tmp_path: Path) -> None:
+    config = configured(command("rude", "exits", tmp_path / "record"))
+    with daemon_at(config=config, faulty=True) as daemon:
+        params = {"textDocument": {"uri": f"file://{repo}/shop/orders.py"}, "position": {"line": 1, "character": 1}}
+        daemon.client().fails("lsp/request", root=str(repo), method="textDocument/hover", params=params)
+        states = [line for line in map(json.loads, daemon.log.splitlines()) if line["event"] == "session"]
+        crashed = next(line for line in states if line["state"] == "crashed")
+        assert (crashed["level"], crashed["name"], crashed["root"]) == ("warning", "ty", str(repo))
+        assert crashed["why"]
+
+
+def test_the_log_can_be_subscribed_to(daemon: Daemon) -> None:
+    client = daemon.client()
+    client.ask("events/subscribe", topics=["log"])
+    daemon.client().ask("health")
+    while (message := client.receive())["params"]["method"] != "health":
+        assert message["method"] == "events/log"
+    assert message["params"]["event"] == "request"

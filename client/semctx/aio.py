@@ -158,6 +158,7 @@ class Connection:
     metrics_prometheus = _method(calls.metrics_prometheus)
     config = _method(calls.config)
     config_reload = _method(calls.config_reload)
+    log_level = _method(calls.log_level)
     cache_stats = _method(calls.cache_stats)
     cache_invalidate = _method(calls.cache_invalidate)
     cache_clear = _method(calls.cache_clear)

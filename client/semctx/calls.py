@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         FindResult,
         HealthResult,
         Limits,
+        LogLevel,
         LspResult,
         MetricsReset,
         MetricsResult,
@@ -160,6 +161,11 @@ def config_reload(root: str) -> Call[ConfigReloaded]:
     return "config/reload", {}, as_is
 
 
+def log_level(root: str, level: Literal["debug", "info", "warning", "error"] | None = None) -> Call[LogLevel]:
+    """How much is logged, changed to `level` if that is given (`log/level`)."""
+    return "log/level", given(level=level), as_is
+
+
 def cache_stats(root: str, workspace: str | None = None) -> Call[CacheStats]:
     """The state of the cache, over all workspaces or of one (`cache/stats`)."""
     return "cache/stats", given(root=workspace), as_is
@@ -175,7 +181,9 @@ def cache_clear(root: str, workspace: str | None = None) -> Call[Dropped]:
     return "cache/clear", given(root=workspace), as_is
 
 
-def subscribe(root: str, topics: Sequence[Literal["changes", "sessions", "metrics", "health"]]) -> Call[Subscribed]:
+def subscribe(
+    root: str, topics: Sequence[Literal["changes", "sessions", "metrics", "health", "log"]]
+) -> Call[Subscribed]:
     """Ask for the notifications `events/<topic>` of exactly these topics (`events/subscribe`).
 
     A connection that was lost and made again has no subscription.

@@ -23,7 +23,7 @@ TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
-    from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+    from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar
 
     from semctx.calls import Call
     from semctx.protocol import HelloResult
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
+_FOREVER_S = 1e8
 _CHUNK_BYTES = 1 << 16
 _CANCEL_S = 0.1  # a daemon that does not even take a cancellation within this is given up
 
@@ -160,6 +161,7 @@ class Connection:
     metrics_prometheus = _method(calls.metrics_prometheus)
     config = _method(calls.config)
     config_reload = _method(calls.config_reload)
+    log_level = _method(calls.log_level)
     cache_stats = _method(calls.cache_stats)
     cache_invalidate = _method(calls.cache_invalidate)
     cache_clear = _method(calls.cache_clear)
@@ -182,6 +184,19 @@ class Connection:
             return False
         self.close()
         return True
+
+    def listen(self) -> NoReturn:
+        """Wait for notifications, until the connection ends with a SemctxError (ConnectionLost)."""
+        connection = self._open(time.monotonic() + self.timeout)
+        while True:
+            for message in self._messages(connection, time.monotonic() + _FOREVER_S):
+                self._notify(message)
+
+    def _notify(self, message: dict[str, Any]) -> bool:
+        """Whether it was a notification; it is told if somebody wants to know."""
+        if "method" in message and self._on_notification is not None:
+            self._on_notification(message["method"], message.get("params"))
+        return "method" in message
 
     def _open(self, deadline: float) -> socket.socket:
         if self._socket is not None and not _ended(self._socket):
@@ -239,10 +254,8 @@ class Connection:
         reply = None
         while reply is None:
             for message in self._messages(connection, deadline):
-                if "method" in message:
-                    if self._on_notification is not None:
-                        self._on_notification(message["method"], message.get("params"))
-                elif message.get("id") in (number, None):  # None: the daemon could not read the request
+                # without an id: the daemon could not read the request
+                if not self._notify(message) and message.get("id") in (number, None):
                     reply = message
         return reply
 

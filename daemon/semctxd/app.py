@@ -49,6 +49,7 @@ async def serve(listener: Listener, sources: Sources, ready: Ready) -> None:
         tasks.start_soon(_obey_signals, service)
         tasks.start_soon(_keep_house, service, listener)
         tasks.start_soon(_measure_lag, service.metrics)
+        silence = service.publish_log()
         gc.freeze()
         _log.info("started", path=listener.path, pid=os.getpid())
         notify("READY=1")
@@ -60,6 +61,7 @@ async def serve(listener: Listener, sources: Sources, ready: Ready) -> None:
         await service.drain()
         if http:
             http.close()
+        silence()
         tasks.cancel_scope.cancel()
 
 

@@ -24,6 +24,7 @@ import msgspec
 
 from semctx.errors import SemctxError
 from semctx.framing import FrameError, frame
+from semctxd import logs
 from semctxd.errors import DeadlineExceeded, ServerCrashed, ServerUnavailable, ShuttingDown
 from semctxd.metrics import Operations
 from semctxd.model import DISK, Change, Overlays
@@ -45,6 +46,9 @@ _MAX_BACKOFF_S = 10.0
 _TERM_GRACE_S = 2.0
 
 
+_log = logs.get("child")
+
+
 class Terms(msgspec.Struct):
     """What children may take, by the configuration as it is now, and who ends them if the daemon cannot."""
 
@@ -60,6 +64,7 @@ class Message(msgspec.Struct):
     params: msgspec.Raw = msgspec.Raw(b"null")
     result: msgspec.Raw = msgspec.Raw(b"null")
     error: msgspec.Raw = msgspec.Raw(b"")
+    took_ms: float = 0.0  # of the work itself, where the child says so
 
 
 class Asked(msgspec.Struct):
@@ -71,6 +76,7 @@ class Asked(msgspec.Struct):
     overlays: Overlays = DISK  # what it is asked through
     timer: asyncio.TimerHandle | None = None
     is_own: bool = False  # of the session itself: it ends with the run
+    request: str = ""  # the client's request that it is for, as in the log
     sent_at: float = 0.0  # on `time.perf_counter()`'s clock; 0 while it waits
 
 
@@ -130,7 +136,7 @@ class Child:
         self._number += 1
         number = self._number
         self.used_at = time.monotonic()
-        asked = self._requests[number] = Asked(method, params, reply, overlays)
+        asked = self._requests[number] = Asked(method, params, reply, overlays, request=logs.request_number())
         asked.timer = self._loop.call_later(self.terms.deadline_s, self._expire, number)
         if self.takes_requests:
             if self.is_due(number, overlays):
@@ -324,6 +330,8 @@ class Child:
         self.quiet_ns = 0
         self._owed += 1
         asked.sent_at = time.perf_counter()
+        if logs.is_tracing():
+            _log.debug("asked", session=self.name, method=asked.method, number=number, request=asked.request)
         self.write(
             b'{"jsonrpc":"2.0","id":%d,"method":"%s","params":%s}' % (number, asked.method.encode(), asked.params)
         )
@@ -331,18 +339,21 @@ class Child:
     def _answer(self, message: Message) -> None:
         number = bytes(message.id)
         asked = self._requests.get(int(number)) if number.isdigit() else None
-        if asked is None:
-            return
+        if asked is not None:
+            with logs.for_request(asked.request):
+                self._answered(int(number), asked, message)
+
+    def _answered(self, number: int, asked: Asked, message: Message) -> None:
         error = self.refused(bytes(message.error)) if message.error else None
-        del self._requests[int(number)]
+        del self._requests[number]
         self._owed -= 1
         if not self._owed:
             self.quiet_ns = time.time_ns()
         if asked.timer:
             asked.timer.cancel()
         if asked.reply:
-            self.settled(int(number))
-            self._record(asked, error)
+            self.settled(number)
+            self._record(asked, error, message.took_ms)
             self.answering = asked
             asked.reply(None if error else bytes(message.result), error)
 
@@ -384,10 +395,15 @@ class Child:
                 self._record(asked, error)
                 asked.reply(None, error)
 
-    def _record(self, asked: Asked, error: SemctxError | None) -> None:
+    def _record(self, asked: Asked, error: SemctxError | None, took_ms: float = 0.0) -> None:
         """Count a request that ends; one that was never sent took no time of the child."""
         seconds = time.perf_counter() - asked.sent_at if asked.sent_at else 0.0
-        self.operations[asked.method].record(seconds, error.type if error else None)
+        kind = error.type if error else None
+        self.operations[asked.method].record(seconds, kind)
+        if logs.is_tracing():
+            took = {"took_ms": round(took_ms, 3)} if took_ms else {}
+            facts = {"session": self.name, "method": asked.method, "request": asked.request, **took}
+            _log.debug("answered", ms=round(seconds * 1e3, 3), error=kind, **facts)
 
     # -- lifecycle
 

@@ -11,6 +11,8 @@ import logging.handlers
 import os
 import select
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
@@ -19,6 +21,9 @@ _ROOT = "semctxd"
 _FILE_BYTES = 10 * 1024 * 1024
 _FILES = 3
 _STDERR = 2
+
+_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+"""Levels -> priorities of syslog(3)."""
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -76,6 +81,16 @@ def get(name: str) -> Any:
     return structlog.stdlib.get_logger(f"{_ROOT}.{name}")
 
 
+def get_level() -> str:
+    """What is logged at present."""
+    return logging.getLevelName(logging.getLogger(_ROOT).level).lower()
+
+
+def is_tracing() -> bool:
+    """Whether each step of a request is logged; ask before saying one, as even a line that is dropped costs."""
+    return logging.getLogger(_ROOT).isEnabledFor(logging.DEBUG)
+
+
 def number_request(number: str) -> None:
     """What this task does, and whoever it starts, is for that request: every line of theirs says so."""
     structlog.contextvars.bind_contextvars(request=number)
@@ -84,6 +99,19 @@ def number_request(number: str) -> None:
 def request_number() -> str:
     """The request that this task works for; "" for none."""
     return str(structlog.contextvars.get_contextvars().get("request", ""))
+
+
+def for_request(number: str) -> AbstractContextManager[None]:
+    """What is done within is for that request."""
+    return structlog.contextvars.bound_contextvars(request=number)
+
+
+def tap(wanted: Callable[[], bool], deliver: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
+    """While `wanted()`, give each event that is logged to `deliver`, in whichever thread logs it. Returns what ends
+    that."""
+    handler = _Tap(wanted, deliver)
+    logging.getLogger(_ROOT).addHandler(handler)
+    return lambda: logging.getLogger(_ROOT).removeHandler(handler)
 
 
 def _handler(path: str | None) -> tuple[logging.Handler, OSError | None]:
@@ -99,11 +127,34 @@ def _handler(path: str | None) -> tuple[logging.Handler, OSError | None]:
         return _StandardError(), error
 
 
+def _is_journal() -> bool:
+    """Whether standard error goes to the journal: `JOURNAL_STREAM` names its device and inode."""
+    status = os.fstat(_STDERR)
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+class _Tap(logging.Handler):
+    """See `tap`."""
+
+    def __init__(self, wanted: Callable[[], bool], deliver: Callable[[dict[str, Any]], None]) -> None:
+        super().__init__()
+        self._wanted = wanted
+        self._deliver = deliver
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See Handler."""
+        if isinstance(record.msg, dict) and self._wanted():
+            self._deliver(dict(structlog.processors.format_exc_info(None, "", dict(record.msg))))
+
+
 class _StandardError(logging.Handler):
-    """Standard error, never waited for: a line that its reader has no room for is lost, as poll(2) and pipe(7) tell."""
+    """Standard error, never waited for: a line that its reader has no room for is lost, as poll(2) and pipe(7) tell.
+    The journal is told the priority of each, as sd-daemon(3) says.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._prioritised = _is_journal()
         self._poll = select.poll()
         self._poll.register(_STDERR, select.POLLOUT)
         self._torn = False  # only a part of the last line found room
@@ -111,7 +162,8 @@ class _StandardError(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """See Handler."""
         try:
-            line = b"\n" * self._torn + self.format(record).encode(errors="backslashreplace") + b"\n"
+            priority = b"<%d>" % _PRIORITIES[record.levelno] if self._prioritised else b""
+            line = b"\n" * self._torn + priority + self.format(record).encode(errors="backslashreplace") + b"\n"
             for at in range(0, len(line), select.PIPE_BUF):
                 if not self._poll.poll(0):
                     self._torn = at > 0 or self._torn

@@ -113,6 +113,15 @@ class Service:
             self._rest = anyio.Event()
             await self._rest.wait()
 
+    def publish_log(self) -> Callable[[], None]:
+        """Notify who subscribed of each line of the log, from now until what is returned is called."""
+        loop = asyncio.get_running_loop()
+
+        def deliver(event: dict[str, Any]) -> None:
+            loop.call_soon_threadsafe(self.publish, "log", event)
+
+        return logs.tap(lambda: self.wanted("log"), deliver)
+
     def publish(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Notify who subscribed."""
         if self.wanted(topic):

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from semctx.errors import SemctxError
+from semctxd import logs
 from semctxd.cache import Cache, Shelf
 from semctxd.child import Child, Completeness, Reply, Spawn, Terms
 from semctxd.config import LOCAL_FILES, Config, shaping
@@ -45,6 +46,8 @@ Produce = Callable[[Reply], Callable[[], None]]
 """Start working on an answer; call `reply` once with it. Returns what cancels the work."""
 
 Publish = Callable[[str, dict[str, Any]], None]
+
+_log = logs.get("workspace")
 
 _MAX_TRIES = 6
 _SEEN_S = 30.0  # how long a change is remembered at least: much longer than the witness is late
@@ -85,13 +88,14 @@ class Answer(NamedTuple):
 class Flight:
     """Work under way, and who waits for it."""
 
-    __slots__ = ("cancel", "epoch", "nudged", "started", "tries", "waiters", "work")
+    __slots__ = ("cancel", "epoch", "nudged", "request", "started", "tries", "waiters", "work")
 
     def __init__(self, work: Work, epoch: int, waiter: asyncio.Future[Answer]) -> None:
         self.work = work
         self.epoch = epoch
         self.started = time.perf_counter()
         self.nudged = 0
+        self.request = logs.request_number()  # whose it was first
         self.tries = 0
         self.cancel: Callable[[], None] = lambda: None
         self.waiters = [waiter]
@@ -278,7 +282,10 @@ class Workspace:
     def _changed(self, session: Child) -> None:
         if session is self.indexer:
             self.shelf.closures.forget()  # a new run knows files that the gate has not told of
-        self._publish("sessions", {"root": self.root, "name": session.name, "state": session.state, "why": session.why})
+        facts = {"root": self.root, "name": session.name, "state": session.state, "why": session.why}
+        say = _log.warning if session.state in ("crashed", "failed") else _log.info
+        say("session", **facts)
+        self._publish("sessions", facts)
 
     # -- answers
 
@@ -297,6 +304,8 @@ class Workspace:
         flight = self._flights.get(work.key)
         if flight is not None and flight.epoch == self.epoch:
             self.counts["joined"] += 1
+            if logs.is_tracing():
+                _log.debug("joined", method=work.key.method, work=flight.request)
             flight.waiters.append(waiter)
         else:
             flight = self._flights[work.key] = Flight(work, self.epoch, waiter)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from semctx.cli import main
+from tests.client.peer import Peer, Talk, answering
 
 
 @pytest.fixture
@@ -88,3 +90,32 @@ def test_following_a_log_that_is_begun_anew(following: subprocess.Popen[str], lo
     append(log, '{"event": "second of the new"}\n')
     assert following.stdout.readline() == "first of the new\n"
     assert following.stdout.readline() == "second of the new\n"
+
+
+def test_the_lines_of_one_request(log: str, capsys: pytest.CaptureFixture[str]) -> None:
+    append(log, '{"event": "asked", "request": "3.1"}\n{"event": "asked", "request": "3.12"}\nno event\n')
+    assert main(["logs", "--request", "3.1"]) == 0
+    assert capsys.readouterr().out == "asked request=3.1\n"
+
+
+def test_what_is_logged_from_now_on(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    def script(talk: Talk) -> None:
+        talk.hello()
+        request = talk.read()
+        assert request["params"] == {"topics": ["log"]}
+        talk.reply(request, {"topics": ["log"]})
+        for event in ("first", "second"):
+            talk.send({"jsonrpc": "2.0", "method": "events/log", "params": {"event": event, "ms": 1}})
+        talk.socket.shutdown(socket.SHUT_RDWR)
+
+    peer.plays(script)
+    assert main(["logs", "--live"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "first ms=1\nsecond ms=1\n"
+    assert "connection" in err
+
+
+def test_changing_how_much_is_logged(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    peer.plays(answering({"log/level": {"level": "debug"}}))
+    assert main(["logs", "--level", "debug"]) == 0
+    assert capsys.readouterr().out == "the log level is debug\n"

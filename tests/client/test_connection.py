@@ -97,6 +97,7 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         daemon.metrics_prometheus()
         daemon.config("/other")
         daemon.config_reload()
+        daemon.log_level("debug")
         daemon.cache_stats()
         daemon.cache_stats("/other")
         daemon.cache_invalidate("a.py")
@@ -134,6 +135,7 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         ("metrics/prometheus", {}),
         ("config/get", {"root": "/other"}),
         ("config/reload", {}),
+        ("log/level", {"level": "debug"}),
         ("cache/stats", {}),
         ("cache/stats", {"root": "/other"}),
         ("cache/invalidate", {"root": "/r", "file": "a.py"}),

@@ -81,7 +81,13 @@ def logs(arguments: Namespace) -> int:
     """semctx logs."""
     from semctx.cli import logs as log
 
-    return log.show(paths.log_path(), arguments.lines, follow=arguments.follow, raw=arguments.json)
+    if arguments.level:
+        with connect(arguments, start=False) as daemon:
+            return show(arguments, daemon.log_level(arguments.level), "daemon.log_level")
+    present = log.presenter(arguments.request, raw=arguments.json)
+    if arguments.live:
+        log.live(arguments.root, present)
+    return log.show(paths.log_path(), arguments.lines, present, follow=arguments.follow)
 
 
 def version(arguments: Namespace) -> int:

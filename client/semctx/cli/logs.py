@@ -1,4 +1,4 @@
-"""Show the log file of a daemon that a client started."""
+"""Show the log: the file of a daemon that a client started, or what any daemon logs from now on."""
 
 from __future__ import annotations
 
@@ -8,32 +8,52 @@ import sys
 import time
 from collections import deque
 
+from semctx import connection
 from semctx.cli.parser import EXIT_FAILED
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TextIO
+    from typing import Any, NoReturn, TextIO
 
 _POLL_S = 0.2
 _SHOWN_FIRST = ("timestamp", "level", "event")
 
 
-def show(path: str, lines: int, *, follow: bool, raw: bool) -> int:
-    """Print the last `lines` lines, as they are (`raw`) or for a person, and with `follow` whatever comes."""
-    present: Callable[[str], str] = str if raw else _readable
+def presenter(request: str | None, *, raw: bool) -> Callable[[str], str]:
+    """What makes of a line what is printed: the line (`raw`) or text for a person, or nothing if another request's
+    lines are wanted."""
+    form: Callable[[str], str] = str if raw else _readable
+    return lambda line: form(line) if request is None or _event(line).get("request") == request else ""
+
+
+def live(root: str | None, present: Callable[[str], str]) -> NoReturn:
+    """Print what the daemon logs from now on. Raises SemctxError where there is none, or it ends."""
+
+    def tell(_: str, event: Any) -> None:
+        sys.stdout.write(present(json.dumps(event) + "\n"))
+        sys.stdout.flush()
+
+    with connection.connect(root, start=False, on_notification=tell) as daemon:
+        daemon.subscribe(["log"])
+        daemon.listen()
+
+
+def show(path: str, lines: int, present: Callable[[str], str], *, follow: bool) -> int:
+    """Print the last `lines` lines that there is something to print of, and with `follow` whatever comes."""
     try:
         log = _open(path)
     except FileNotFoundError:
         print(
             f"semctx: no log at {path}\n"
-            "  Only a daemon that a client started writes there; of a systemd service: journalctl --user -u semctxd",
+            "  Only a daemon that a client started writes there; of a systemd service: journalctl --user -u semctxd\n"
+            "  What any daemon logs from now on: semctx logs --live",
             file=sys.stderr,
         )
         return EXIT_FAILED
     with log:
-        for line in deque(log, maxlen=lines):
-            sys.stdout.write(present(line))
+        for text in deque(filter(None, map(present, log)), maxlen=lines):
+            sys.stdout.write(text)
         if not follow:
             return 0
         _follow(log, present)
@@ -69,13 +89,19 @@ def _is_renamed(log: TextIO) -> bool:
         return False
 
 
-def _readable(line: str) -> str:
-    """`2026-01-01T00:00:00Z info request method=health`; what is no event of ours stays as it is."""
+def _event(line: str) -> dict[str, Any]:
+    """The event in a line; nothing for what is none of ours."""
     try:
         event = json.loads(line)
     except ValueError:
-        return line
-    if not isinstance(event, dict):
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _readable(line: str) -> str:
+    """`2026-01-01T00:00:00Z info request method=health`; what is no event of ours stays as it is."""
+    event = _event(line)
+    if not event:
         return line
     words = [str(event.pop(name)) for name in _SHOWN_FIRST if name in event]
     words += [f"{name}={value}" for name, value in event.items()]

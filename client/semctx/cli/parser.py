@@ -139,6 +139,11 @@ def _metrics(parser: argparse.ArgumentParser) -> None:
 def _logs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=_count, default=20, dest="lines", metavar="N", help="how many lines (default 20)")
     parser.add_argument("-f", action="store_true", dest="follow", help="go on with what comes")
+    parser.add_argument("--live", action="store_true", help="what the daemon logs from now on, wherever it logs to")
+    parser.add_argument("--request", metavar="N", help="only the lines of one request, such as 3.17")
+    parser.add_argument(
+        "--level", choices=("debug", "info", "warning", "error"), help="change how much is logged; debug: every step"
+    )
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from semctx.protocol.base import ROOT, Method, NoParams, RootParams
 
-__all__ = ["ConfigChange", "ConfigReloaded", "ConfigResult", "ConfigValue"]
+__all__ = ["ConfigChange", "ConfigReloaded", "ConfigResult", "ConfigValue", "LogLevel", "LogLevelParams"]
 
 
 class ConfigValue(TypedDict):
@@ -39,6 +39,18 @@ class ConfigReloaded(TypedDict):
     changed: list[ConfigChange]
 
 
+class LogLevelParams(TypedDict, total=False):
+    """What is to be logged from now on, until the daemon reads its configuration again or ends."""
+
+    level: Literal["debug", "info", "warning", "error"]  # missing: as it is; debug logs each step of a request
+
+
+class LogLevel(TypedDict):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"]
+
+
 METHODS: dict[str, Method] = {
     "config/get": Method(RootParams, ConfigResult, "Each setting, and where it comes from.", ROOT),
     "config/reload": Method(
@@ -47,4 +59,5 @@ METHODS: dict[str, Method] = {
         "Read the configuration again, as on SIGHUP. Where it is wrong, what held before still holds.",
         ("ConfigRefused",),
     ),
+    "log/level": Method(LogLevelParams, LogLevel, "How much is logged, and a change of that."),
 }

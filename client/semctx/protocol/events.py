@@ -12,7 +12,7 @@ __all__ = ["SubscribeParams", "Subscribed"]
 class SubscribeParams(TypedDict):
     """Which notifications the connection wants; replaces an earlier list."""
 
-    topics: list[Literal["changes", "sessions", "metrics", "health"]]
+    topics: list[Literal["changes", "sessions", "metrics", "health", "log"]]
 
 
 class Subscribed(TypedDict):

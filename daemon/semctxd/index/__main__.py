@@ -1,7 +1,7 @@
 """The indexer process: JSON-RPC with Content-Length framing on standard input and output, one message at a time.
 
 `python -m semctxd.index ROOT`. The first message, whichever it is, builds the index; then messages are taken in
-order until the input ends.
+order until the input ends. A reply says how long its work took (`took_ms`).
 Standard output carries replies, and the notification `state` when that has changed; faults are logged on standard
 error and never end the process.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -95,6 +96,7 @@ def build(live: LiveIndex) -> None:
 def handle(live: LiveIndex, message: bytes) -> bytes | None:
     """The reply to one message, or None for a notification. Never raises."""
     id = None
+    started = time.perf_counter()
     try:
         request = msgspec.json.decode(message)
         id, method, params = request.get("id"), request["method"], request.get("params") or {}
@@ -113,6 +115,7 @@ def handle(live: LiveIndex, message: bytes) -> bytes | None:
         reply = {"jsonrpc": "2.0", "id": id, "error": SemctxError("InternalError", traceback.format_exc()).to_json()}
         if id is None:
             return None
+    reply["took_ms"] = (time.perf_counter() - started) * 1e3
     return msgspec.json.encode(reply)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from semctxd import logs
 from semctxd.reload import reload
 from semctxd.service import canonical_root
 from semctxd.sources import DEFAULT, settings
@@ -28,6 +29,13 @@ async def get(connection: Connection, params: Params) -> object:
             for path, value in settings(config).items()
         ],
     }
+
+
+async def log_level(connection: Connection, params: Params) -> object:
+    """log/level."""
+    if "level" in params:
+        logs.set_level(params["level"])
+    return {"level": logs.get_level()}
 
 
 async def read_again(connection: Connection, params: Params) -> object:

@@ -32,7 +32,7 @@ class Context(Protocol):
     def admit(self) -> None:
         """Raise where nothing is to be served any more."""
 
-    def finished(self, method: str, seconds: float, error: str | None, cached: bool) -> None:
+    def finished(self, method: str, params: dict[str, object], seconds: float, error: str | None, cached: bool) -> None:
         """A request ended, with an error of that type or with none."""
 
 
@@ -69,7 +69,7 @@ def method(
                 error = InternalError()
                 logs.get("rpc").exception("internal_error", method=name, correlation_id=error.correlation_id)
         finally:
-            context.finished(name, perf_counter() - started, error.type if error else None, served.cached)
+            context.finished(name, params, perf_counter() - started, error.type if error else None, served.cached)
         described = error.to_json()
         return Error(described["code"], described["message"], described["data"])
 

@@ -132,6 +132,7 @@ _HANDLERS: dict[str, Handler] = {
     "events/subscribe": events_subscribe,
     "config/get": configuration.get,
     "config/reload": configuration.read_again,
+    "log/level": configuration.log_level,
     "trust/show": trust.show,
     "trust/grant": trust.grant,
     "trust/revoke": trust.revoke,

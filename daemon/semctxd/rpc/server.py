@@ -31,6 +31,7 @@ from semctxd.rpc.queries import Route, Routes, around, no_routes
 from semctxd.rpc.question import UNREADABLE, question
 from semctxd.service import Service
 
+_MAX_SAID_BYTES = 500  # of a slow request's parameters in the log
 _MAX_ROUTES = 4096  # of one method and environment
 _MAX_ROUTE_BYTES = 4096
 _MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a client that does not read its replies is dropped
@@ -297,20 +298,24 @@ class Connection(asyncio.Protocol):
         if self.service.draining:
             raise ShuttingDown
 
-    def finished(self, method: str, seconds: float, error: str | None, cached: bool) -> None:
-        """See dispatch.Context: the canonical line of a request."""
+    def finished(self, method: str, params: dict[str, object], seconds: float, error: str | None, cached: bool) -> None:
+        """See dispatch.Context: the canonical line of a request. A slow one is a warning, and says what was asked."""
         metrics, slow_s = self.service.metrics, self.service.config.log.slow_s
         metrics.record(method, seconds, error, cached)
-        ms = round(seconds * 1e3, 3)
+        facts = {"method": method, "ms": round(seconds * 1e3, 3), "error": error, "cached": cached}
+        facts |= {"client": self.client, "root": params.get("root", "")}
         is_slow = bool(slow_s) and seconds >= slow_s
-        log = _log.warning if is_slow else _log.info
-        log("request", method=method, ms=ms, error=error, cached=cached, slow=is_slow, client=self.client)
+        if is_slow:
+            said = msgspec.json.encode(params)[:_MAX_SAID_BYTES].decode(errors="replace")
+            _log.warning("request", **facts, slow=True, params=said)
+        else:
+            _log.info("request", **facts)
         if error or is_slow:
             recent: RecentRequest = {
                 "at": round(time.time(), 3),
                 "request": logs.request_number(),
                 "method": method,
-                "ms": ms,
+                "ms": round(seconds * 1e3, 3),
                 "error": error or "",
                 "client": self.client,
             }

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from semctx.cli.render import Line
-    from semctx.protocol import HealthResult, HelloResult, Stopping, TrustList, TrustState, WorkspaceState
+    from semctx.protocol import HealthResult, HelloResult, LogLevel, Stopping, TrustList, TrustState, WorkspaceState
 
 
 def status(answer: Any) -> Iterator[Line]:
@@ -84,6 +84,11 @@ def trust_list(answer: TrustList) -> Iterator[Line]:
 def hello(answer: HelloResult) -> Iterator[Line]:
     """session/hello."""
     yield PLAIN, f"semctxd {answer['version']}, protocol {answer['protocol']}, runs as process {answer['pid']}"
+
+
+def log_level(answer: LogLevel) -> Iterator[Line]:
+    """log/level."""
+    yield PLAIN, f"the log level is {answer['level']}"
 
 
 def stopping(answer: Stopping) -> Iterator[Line]:
