@@ -186,10 +186,12 @@ class Connection:
         return True
 
     def listen(self) -> NoReturn:
-        """Wait for notifications, until the connection ends with a SemctxError (ConnectionLost)."""
-        connection = self._open(time.monotonic() + self.timeout)
+        """Wait for notifications, until the connection ends with a SemctxError (ConnectionLost). It is not made again:
+        another one would have no subscription."""
         while True:
-            for message in self._messages(connection, time.monotonic() + _FOREVER_S):
+            if self._socket is None:
+                raise wire.lost()
+            for message in self._messages(self._socket, time.monotonic() + _FOREVER_S):
                 self._notify(message)
 
     def _notify(self, message: dict[str, Any]) -> bool:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+import semctx
 from semctx.cli import main
+from semctx.errors import SemctxError
 from tests.client.peer import Peer, Talk, answering
 
 
@@ -113,6 +115,14 @@ def test_what_is_logged_from_now_on(peer: Peer, capsys: pytest.CaptureFixture[st
     out, err = capsys.readouterr()
     assert out == "first ms=1\nsecond ms=1\n"
     assert "connection" in err
+
+
+def test_listening_on_a_connection_that_was_closed(peer: Peer) -> None:
+    peer.plays(answering({}))
+    with semctx.connect() as daemon:
+        daemon.close()
+        with pytest.raises(SemctxError, match="connection"):
+            daemon.listen()
 
 
 def test_changing_how_much_is_logged(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
