@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Daemon, Wire, daemon_at
+
+pytestmark = pytest.mark.proof
 
 USE = (1, 10)  # `result` in use.py
 
@@ -510,13 +511,3 @@ def test_a_memory_map_is_seen_at_once_where_trees_are_swept(repo: Path) -> None:
         with (repo / "one.py").open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
             memory[:] = memory[:].replace(b"int", b"str")
             assert kind(client, repo) == "str"
-
-
-def test_the_document_names_tests_that_exist() -> None:
-    here = Path(__file__).parent
-    text = (here.parent / "docs/reliability.md").read_text()
-    named = set(re.findall(r"`(test_\w+)`", text))
-    known = {name for file in here.rglob("test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text())}
-    assert named <= known
-    mine = set(re.findall(r"^def (test_\w+)", Path(__file__).read_text(), re.MULTILINE))
-    assert mine - {"test_the_document_names_tests_that_exist"} <= named

@@ -27,6 +27,8 @@ from semctxd.index.find import find
 from semctxd.index.live import LiveIndex
 from tests.conftest import Daemon, Wire, daemon_at
 
+pytestmark = pytest.mark.proof
+
 CLIENTS = 3
 STATIC = ("int", "str", "set")
 TEXTS = (

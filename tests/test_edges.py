@@ -29,6 +29,8 @@ from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
 from tests.test_gate import max_queued_events, watched
 from tests.zoo import command, configured
 
+pytestmark = pytest.mark.proof
+
 HEALTH = {"jsonrpc": "2.0", "id": 1, "method": "health"}
 HOVER = "textDocument/hover"
 _MB = 1024 * 1024
@@ -169,14 +171,14 @@ def test_a_slow_reader_that_sends_no_more_still_gets_every_reply(shared: Daemon,
     assert len(slow.file.read().splitlines()) == 100
 
 
-def test_a_subscriber_that_never_reads_is_dropped(repo: Path) -> None:
+def test_a_subscriber_that_never_reads_holds_up_nobody(repo: Path) -> None:
     with daemon_at() as daemon:
         deaf, client = daemon.client(), daemon.client()
         deaf.send_raw(b'{"jsonrpc":"2.0","id":1,"method":"events/subscribe","params":{"topics":["changes"]}}\n')
         client.ask("symbols/find", root=str(repo), name="Order")
         assert client.ask("health")["connections"] == 2
         before = memory(daemon)
-        for number in range(3000):
+        for number in range(1500):
             client.send({"jsonrpc": "2.0", "method": "cache/invalidate", "params": {"root": str(repo)}})
             if number % 500 == 0:
                 client.ask("health")

@@ -13,6 +13,8 @@ import pytest
 
 from tests.conftest import Daemon, Wire
 
+pytestmark = pytest.mark.proof
+
 TOTAL = (17, 8)  # `orders` in orders.py's total(): its annotation is list[Order]
 PARSE = (11, 22)
 

@@ -16,6 +16,8 @@ from semctx.errors import ERRORS
 from semctx.protocol import METHODS
 from tests.conftest import FILES, Daemon, daemon_at
 
+pytestmark = pytest.mark.proof
+
 FIXED = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 FUZZED = sorted(set(METHODS) - {"daemon/stop"})
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.conftest import Daemon, daemon_at
 
+pytestmark = pytest.mark.proof
+
 ANOTHER = 65534  # nobody
 CONNECT = """
 import socket, sys

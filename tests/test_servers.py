@@ -19,6 +19,8 @@ import pytest
 from semctxd.lsp.registry import registry
 from tests.conftest import FILES, Daemon, Wire, daemon_at, eventually
 
+pytestmark = pytest.mark.proof
+
 SERVERS = list(registry().servers)
 
 
