@@ -16,7 +16,7 @@ import pytest
 
 from semctx.errors import SemctxError
 from semctxd.child import Child, Terms
-from semctxd.lsp.registry import registry
+from semctxd.lsp.registry import Server, registry
 from semctxd.lsp.session import LspSession
 from semctxd.model import Change, What
 from semctxd.warden import Warden
@@ -29,7 +29,9 @@ HOVER = "textDocument/hover"
 class Keeper:
     """A session, and what its owner would see of it."""
 
-    def __init__(self, root: Path, argv: list[str], tasks: anyio.abc.TaskGroup, deadline_s: float) -> None:
+    def __init__(
+        self, root: Path, argv: list[str], tasks: anyio.abc.TaskGroup, deadline_s: float, entry: Server
+    ) -> None:
         self.states: list[str] = []
         self.watched: list[tuple[str, bool]] = []
         self.stand: list[Callable[[], None]] = []  # to be called when a watch stands
@@ -37,7 +39,7 @@ class Keeper:
         self.session = LspSession(
             "zoo",
             argv,
-            registry().servers["ty"],
+            entry,
             identity="zoo",
             root=str(root),
             language_id="python",
@@ -88,9 +90,11 @@ class Keeper:
 
 
 @asynccontextmanager
-async def kept(root: Path, argv: list[str], deadline_s: float = 30.0) -> AsyncIterator[Keeper]:
+async def kept(
+    root: Path, argv: list[str], deadline_s: float = 30.0, entry: Server | None = None
+) -> AsyncIterator[Keeper]:
     async with anyio.create_task_group() as tasks:
-        keeper = Keeper(root, argv, tasks, deadline_s)
+        keeper = Keeper(root, argv, tasks, deadline_s, entry or registry().servers["ty"])
         try:
             yield keeper
         finally:

@@ -202,6 +202,90 @@ def test_packages_installed_edited_and_removed(asked: Asked, tmp_path: Path) -> 
     assert asked.kind(user) == "float"
 
 
+CONFIGURED = {
+    "ty": ("ty.toml", '[environment]\nextra-paths = ["{}"]\n'),
+    "basedpyright": ("pyrightconfig.json", '{{"extraPaths": ["{}"]}}\n'),
+    "pyrefly": ("pyrefly.toml", 'search-path = ["{}"]\n'),
+    "zuban": ("mypy.ini", "[mypy]\nmypy_path = {}\n"),
+}
+
+
+@pytest.mark.parametrize("above", [False, True], ids=["in the root", "above it"])
+def test_configuration_made_edited_and_removed(asked: Asked, above: bool) -> None:
+    if asked.name not in CONFIGURED:
+        return  # jedi-language-server has none
+    name, text = CONFIGURED[asked.name]
+    folder = asked.root.parent if above else asked.root
+    (asked.root / "pyproject.toml").unlink(missing_ok=True)
+    module = asked.module()
+    function(folder / f"one-{module}/{module}.py", "int")
+    function(folder / f"other-{module}/{module}.py", "str")
+    user = asked.use(module)
+    assert asked.kind(user) == ""
+    looks_there = not (above and asked.name == "basedpyright")
+    (folder / name).write_text(text.format(f"{folder}/one-{module}"))
+    assert asked.kind(user) == ("int" if looks_there else "")
+    (folder / name).write_text(text.format(f"{folder}/other-{module}"))
+    assert asked.kind(user) == ("str" if looks_there else "")
+    (folder / name).unlink()
+    assert asked.kind(user) == ""
+
+
+def test_links_led_elsewhere(asked: Asked, tmp_path: Path) -> None:
+    module = asked.module()
+    for number, kind in enumerate(("int", "str")):
+        function(tmp_path / f"{number}/inner.py", kind)
+    (asked.root / module).symlink_to(tmp_path / "0")
+    user = asked.use(f"{module}.inner")
+    assert asked.kind(user) == "int"
+    (asked.root / "next").symlink_to(tmp_path / "1")
+    (asked.root / "next").rename(asked.root / module)
+    assert asked.kind(user) == "str"
+    function(tmp_path / "1/inner.py", "bytes")
+    assert asked.kind(user) == "bytes"
+    os.link(tmp_path / "1/inner.py", tmp_path / "1/hard.py")
+    function(tmp_path / "1/hard.py", "float")
+    assert asked.kind(user) == "float"
+
+
+def test_a_switch_between_branches(asked: Asked) -> None:
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", "-C", str(asked.root), *identity, *arguments], check=True, capture_output=True)
+
+    many, module = asked.module(), asked.module()
+    user = asked.use(f"{many}.deep.file7")
+    git("init", "-b", "main")
+    for branch, kind in (("main", "int"), ("other", "str")):
+        if branch == "other":
+            git("checkout", "-b", branch)
+            shutil.rmtree(asked.root / many / "deep")
+        for number in range(60):
+            function(asked.root / many / f"{'deep' if branch == 'main' else 'flat'}/file{number}.py", kind)
+        function(asked.root / f"{module}.py", kind)
+        git("add", many, f"{module}.py")
+        git("commit", "-m", branch)
+    other_user = asked.use(module)
+    for branch, kind in (("main", "int"), ("other", "str"), ("main", "int")):
+        git("checkout", branch)
+        assert asked.kind(user) == ("int" if branch == "main" else "")
+        assert asked.kind(other_user) == kind
+    shutil.rmtree(asked.root / ".git")
+
+
+def test_a_name_that_is_not_utf_8(asked: Asked) -> None:
+    module = asked.module()
+    function(asked.root / f"{module}.py", "int")
+    user = asked.use(module)
+    assert asked.kind(user) == "int"
+    odd = Path(os.fsdecode(os.fsencode(asked.root) + b"/th\xe9.py"))
+    function(odd, "int")
+    assert asked.kind(user) == "int"
+    odd.unlink()
+    function(asked.root / f"{module}.py", "str")
+    assert asked.kind(user) == "str"
+
+
 def test_an_environment_that_is_removed_and_made_again(asked: Asked, tmp_path: Path) -> None:
     user = asked.use("dep")
     assert asked.kind(user) == "int"
