@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -239,6 +240,41 @@ def test_a_server_that_ends_is_an_error_and_nothing_is_kept(repo: Path, tmp_path
         error = client.fails("symbols/references", root=str(repo), name="with_tax")  # then it says "well again"
         assert error["data"]["type"] == "ServerError"
         assert client.ask("symbols/find", root=str(repo), name="with_tax")["symbols"]
+
+
+def test_what_a_server_says_before_it_has_read_all_is_marked_and_not_kept(repo: Path) -> None:
+    slow = f"[servers.pyrefly]\ncommand = {json.dumps(command('indexing', 'signs'))}\n"
+    (repo / "signs").mkdir()
+    with daemon_at(config='[languages.python]\nserver = "pyrefly"\n' + slow) as daemon:
+        client, other = daemon.client(), daemon.client()
+        answer = client.ask("symbols/hover", root=str(repo), name="parse_price")
+        assert (only(answer)["text"], answer["completeness"]) == ("nothing", "indexing")
+        assert client.ask("symbols/hover", root=str(repo), name="parse_price")["meta"]["cached"] is False
+        (repo / "signs/go").write_text("")
+        eventually(
+            lambda: "ready" in [one["state"] for one in other.ask("health")["workspaces"][0]["sessions"][1:]],
+            "its sign was heard",
+        )
+        answer = client.ask("symbols/hover", root=str(repo), name="parse_price")
+        assert only(answer)["text"] == "everything"
+        assert "completeness" not in answer
+        assert client.ask("symbols/hover", root=str(repo), name="parse_price")["meta"]["cached"] is True
+
+
+def test_a_server_that_ended_too_often_is_stood_in_for_and_nothing_is_kept(repo: Path, tmp_path: Path) -> None:
+    with daemon_at(config=configured(command("rude", "exits at start", tmp_path / "record"))) as daemon:
+        client = daemon.client()
+        kinds = set()
+
+        def stood_in_for() -> bool:
+            reply = client.call("symbols/references", root=str(repo), name="parse_price")
+            kinds.add(reply["error"]["data"]["type"] if "error" in reply else only(reply["result"])["source"])
+            return "index" in kinds
+
+        eventually(stood_in_for, "the index answers")
+        assert kinds <= {"ServerCrashed", "index"}
+        answer = client.ask("symbols/references", root=str(repo), name="parse_price")
+        assert (only(answer)["source"], answer["meta"]["cached"]) == ("index", False)
 
 
 def test_what_is_given_up_is_given_up_in_the_server(repo: Path, tmp_path: Path) -> None:

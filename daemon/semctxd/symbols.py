@@ -59,58 +59,84 @@ def work(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -
         return (await answer(workspace, key, env, overlays))[:-1]
 
     file = msgspec.json.decode(key.params).get("file", "")
-    return Work(key, compose.produce(workspace, run), workspace.indexer, keep=workspace.sees(file))
+    keep = workspace.sees(file) and not _has_failed(workspace, env)
+    return Work(key, compose.produce(workspace, run), workspace.indexer, keep=keep)
+
+
+def _has_failed(workspace: Workspace, env: Environment) -> bool:
+    """Whether the server ended too often, and may be had again in a while."""
+    try:
+        return compose.session(workspace, env).state == "failed"
+    except SemctxError:
+        return False
 
 
 async def _about_symbols(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -> bytes:
     found = msgspec.json.decode(await workspace.indexed("symbols/targets", key.params, overlays))
+    shown = {"of": key.method, "asked": msgspec.Raw(key.params), **found}
     way = _WAYS[key.method]
     try:
-        session = compose.session(workspace, env)
-        answers = await _all(_answer(workspace, session, way, target, overlays) for target in found["targets"])
+        server = _Server(workspace, compose.session(workspace, env), overlays)
+        shown["answers"] = await _all(server.answer(way, target) for target in found["targets"])
+        shown["completeness"] = server.completeness
     except SemctxError as error:
         if error.type not in _DOES_NOT_KNOW:
             raise
-        answers = [_NULL] * len(found["targets"])
-    shown = {"of": key.method, "asked": msgspec.Raw(key.params), "answers": answers, **found}
+        shown["answers"] = [_NULL] * len(found["targets"])
     return await workspace.indexed(way.show, msgspec.json.encode(shown), overlays)
-
-
-async def _answer(
-    workspace: Workspace, session: LspSession, way: _Way, target: dict[str, Any], overlays: Overlays
-) -> msgspec.Raw:
-    at = target["line"] - 1, target["column"]
-    file = target["file"]
-    asked = compose.about(workspace, session, way.request, file, at, overlays=overlays, **way.more)
-    said = await _said(workspace, asked)
-    if not way.calls or said == _NULL:
-        return said
-    items = msgspec.json.decode(said)
-    works = [compose.asking(workspace, session, way.calls, {"item": item}, overlays) for item in items]
-    some = await _all(_said(workspace, one) for one in works)
-    calls = [call for calls in some for call in msgspec.json.decode(calls) or ()]
-    return msgspec.Raw(msgspec.json.encode(calls))
 
 
 async def _diagnostics(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -> bytes:
     found = msgspec.json.decode(await workspace.indexed("symbols/files", key.params, overlays))
-    session = compose.session(workspace, env)
-    works = [
-        compose.about(workspace, session, "textDocument/diagnostic", file, overlays=overlays) for file in found["files"]
-    ]
-    answers = [answer.raw for answer in await _all(workspace.answer(one) for one in works)]
-    shown = {"asked": msgspec.Raw(key.params), "answers": [msgspec.Raw(raw) for raw in answers], **found}
+    server = _Server(workspace, compose.session(workspace, env), overlays)
+    answers = await _all(server.diagnostics(file) for file in found["files"])
+    shown = {"asked": msgspec.Raw(key.params), "answers": answers, "completeness": server.completeness, **found}
     return await workspace.indexed("show/diagnostics", msgspec.json.encode(shown), overlays)
 
 
-async def _said(workspace: Workspace, work: Work) -> msgspec.Raw:
-    """What the server says; null where it does not know such requests."""
-    try:
-        return msgspec.Raw((await workspace.answer(work)).raw)
-    except SemctxError as error:
-        if error.type != "ServerError":
-            raise
-        return _NULL
+class _Server:
+    """A language server as one question asks it, and how complete what it said was."""
+
+    def __init__(self, workspace: Workspace, session: LspSession, overlays: Overlays) -> None:
+        self.completeness = session.usual_completeness
+        self._workspace = workspace
+        self._session = session
+        self._overlays = overlays
+
+    async def answer(self, way: _Way, target: dict[str, Any]) -> msgspec.Raw:
+        """What it says of a target; null where it does not know such requests."""
+        at = target["line"] - 1, target["column"]
+        said = await self._known(self._about(way.request, target["file"], at, **way.more))
+        if not way.calls or said == _NULL:
+            return said
+        items = msgspec.json.decode(said)
+        works = [
+            compose.asking(self._workspace, self._session, way.calls, {"item": item}, self._overlays) for item in items
+        ]
+        some = await _all(self._known(one) for one in works)
+        calls = [call for calls in some for call in msgspec.json.decode(calls) or ()]
+        return msgspec.Raw(msgspec.json.encode(calls))
+
+    async def diagnostics(self, file: str) -> msgspec.Raw:
+        """What it finds wrong in a file. Raises its errors."""
+        return await self._said(self._about("textDocument/diagnostic", file))
+
+    def _about(self, method: str, file: str, at: tuple[int, int] | None = None, **more: Any) -> Work:
+        return compose.about(self._workspace, self._session, method, file, at, overlays=self._overlays, **more)
+
+    async def _known(self, work: Work) -> msgspec.Raw:
+        try:
+            return await self._said(work)
+        except SemctxError as error:
+            if error.type != "ServerError":
+                raise
+            return _NULL
+
+    async def _said(self, work: Work) -> msgspec.Raw:
+        answer = await self._workspace.answer(work)
+        if answer.completeness == "indexing":
+            self.completeness = "indexing"
+        return msgspec.Raw(answer.raw)
 
 
 async def _all(asked: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -13,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import pytest
 
 import semctx.aio
 from semctx import SemctxError
-from tests.conftest import Daemon, Wire, eventually
+from tests.conftest import Daemon, Wire, daemon_at, eventually
+from tests.zoo import command, configured
 
 SEMCTX = [sys.executable, "-m", "semctx.cli"]
 
@@ -154,6 +156,44 @@ async def test_many_requests_over_one_connection(running: Daemon, repo: Path) ->
         answers = await asyncio.gather(*(daemon.find(name) for name in names))
         assert [answer["symbols"][0]["name"] for answer in answers] == names
         assert (await daemon.health())["connections"] == 1
+
+
+@pytest.mark.anyio
+async def test_many_intents_at_once_are_answered_as_one_after_the_other(running: Daemon, repo: Path) -> None:
+    intents = [
+        f"{verb} {noun}" for verb in ("parse", "validate", "add") for noun in ("a price", "an email", "an order")
+    ]
+    async with await semctx.aio.connect(str(repo)) as daemon:
+        at_once = await asyncio.gather(*(daemon.context(intent) for intent in intents))
+        for intent, context in zip(intents, at_once, strict=True):
+            again = await daemon.context(intent)
+            assert again.cached
+            assert (again.symbols, again.imports, again.to_prompt()) == (
+                context.symbols,
+                context.imports,
+                context.to_prompt(),
+            )
+
+
+@pytest.mark.anyio
+async def test_a_task_that_is_cancelled_is_cancelled_in_the_server(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = tmp_path / "record"
+
+    def said(what: str) -> bool:
+        return record.exists() and what in record.read_text()
+
+    with daemon_at(config=configured(command("rude", "hangs", record))) as running:
+        monkeypatch.setenv("SEMCTX_SOCKET", running.socket)
+        async with await semctx.aio.connect(str(repo)) as daemon:
+            asking = asyncio.create_task(daemon.hover("Price"))
+            await anyio.to_thread.run_sync(lambda: eventually(lambda: said("prices.py"), "the server is asked"))
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            await anyio.to_thread.run_sync(lambda: eventually(lambda: said("$/cancelRequest"), "the server is told"))
+            assert (await daemon.find("Price"))["symbols"]
 
 
 @pytest.mark.anyio

@@ -54,6 +54,8 @@ def facts(answer: Any) -> Iterator[Line]:
     """What is to be known of an answer: what it may not reflect, what it took."""
     for reason in answer.get("degraded", ()):
         yield WARNING, f"degraded: {reason}"
+    if answer.get("completeness") == "indexing":
+        yield WARNING, "not complete: the language server still reads the repository"
     meta = answer["meta"]
     yield DIM, f"{meta['elapsed_ms']:.2f} ms{', cached' if meta['cached'] else ''}"
 

@@ -137,6 +137,7 @@ class PlacesResult(TypedDict):
     groups: list[Places]
     left_out: int  # how many more symbols there are of that name
     hint: NotRequired[str]  # how to get what was left out
+    completeness: NotRequired[Literal["unknown", "indexing"]]  # of what the server said; missing: complete
     meta: Meta
     degraded: NotRequired[list[str]]
 
@@ -156,6 +157,7 @@ class HoverResult(TypedDict):
     groups: list[Hover]
     left_out: int
     hint: NotRequired[str]
+    completeness: NotRequired[Literal["unknown", "indexing"]]
     meta: Meta
     degraded: NotRequired[list[str]]
 
@@ -210,6 +212,7 @@ class CallsResult(TypedDict):
     groups: list[Calls]
     left_out: int
     hint: NotRequired[str]
+    completeness: NotRequired[Literal["unknown", "indexing"]]
     meta: Meta
     degraded: NotRequired[list[str]]
 
@@ -278,6 +281,7 @@ class DiagnosticsResult(TypedDict):
     counts: dict[str, int]  # severity -> how many
     left_out: int  # how many files were not looked at
     hint: NotRequired[str]
+    completeness: NotRequired[Literal["unknown", "indexing"]]
     meta: Meta
     degraded: NotRequired[list[str]]
 

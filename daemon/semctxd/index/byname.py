@@ -168,13 +168,17 @@ def _head(target: Json, said: Any) -> Json:
 
 
 def _result(groups: list[Json], params: Json, limits: str) -> Json:
-    result = {"groups": groups, "left_out": params["left_out"]}
+    result = {"groups": groups, "left_out": params["left_out"], **_completeness(params)}
     hints = []
     if params["left_out"]:
         hints.append("raise limits.symbols (1000 at most), or give `file` or a longer name path")
     if any(group.get("left_out") for group in groups):
         hints.append(f"raise {limits} (1000 at most)")
     return result | ({"hint": "To see what was left out: " + "; ".join(hints) + "."} if hints else {})
+
+
+def _completeness(params: Json) -> Json:
+    return {"completeness": params["completeness"]} if params.get("completeness") else {}
 
 
 # -- from the index alone ---------------------------------------------------------------------------
@@ -272,6 +276,7 @@ def show_diagnostics(live: LiveIndex, params: Json) -> Json:
         "checked": len(params["files"]),
         "counts": {severity: count for severity, count in counts.items() if count},
         "left_out": params["left_out"],
+        **_completeness(params),
     }
     if params["left_out"] or any(one["left_out"] for one in shown):
         result["hint"] = "To see what was left out: raise limits.files or limits.places, or ask for a part of it."
