@@ -16,6 +16,7 @@ import pytest
 
 from semctx.errors import SemctxError
 from semctxd.child import Child, Terms
+from semctxd.config import Sessions
 from semctxd.lsp.registry import Server, registry
 from semctxd.lsp.session import LspSession
 from semctxd.model import Change, What
@@ -29,9 +30,7 @@ HOVER = "textDocument/hover"
 class Keeper:
     """A session, and what its owner would see of it."""
 
-    def __init__(
-        self, root: Path, argv: list[str], tasks: anyio.abc.TaskGroup, deadline_s: float, entry: Server
-    ) -> None:
+    def __init__(self, root: Path, argv: list[str], tasks: anyio.abc.TaskGroup, terms: Terms, entry: Server) -> None:
         self.states: list[str] = []
         self.watched: list[tuple[str, bool]] = []
         self.stand: list[Callable[[], None]] = []  # to be called when a watch stands
@@ -44,7 +43,7 @@ class Keeper:
             root=str(root),
             language_id="python",
             interpreter="/usr/bin/python3",
-            terms=Terms(deadline_s, Warden()),
+            terms=terms,
             spawn=tasks.start_soon,
             changed=self._changed,
             watch=self._watch,
@@ -91,10 +90,11 @@ class Keeper:
 
 @asynccontextmanager
 async def kept(
-    root: Path, argv: list[str], deadline_s: float = 30.0, entry: Server | None = None
+    root: Path, argv: list[str], deadline_s: float = 30.0, start_s: float = 60.0, entry: Server | None = None
 ) -> AsyncIterator[Keeper]:
+    terms = Terms(deadline_s, Sessions(start_s=start_s, max_answer_bytes=1_000_000), Warden())
     async with anyio.create_task_group() as tasks:
-        keeper = Keeper(root, argv, tasks, deadline_s, entry or registry().servers["ty"])
+        keeper = Keeper(root, argv, tasks, terms, entry or registry().servers["ty"])
         try:
             yield keeper
         finally:
@@ -159,8 +159,8 @@ async def test_one_that_ends_while_it_is_asked(tmp_path: Path, record: Path) -> 
         assert keeper.session.restarts == 1
 
 
-async def test_one_that_hangs(tmp_path: Path, record: Path) -> None:
-    async with kept(tmp_path, command("rude", "hangs once", record)) as keeper:
+async def test_one_that_hangs_is_ended_and_started_again(tmp_path: Path, record: Path) -> None:
+    async with kept(tmp_path, command("rude", "hangs", record)) as keeper:
         keeper.session.warm()
         await keeper.until(lambda: keeper.session.state == "ready")
         keeper.allow(0.3)
@@ -168,18 +168,67 @@ async def test_one_that_hangs(tmp_path: Path, record: Path) -> None:
         assert error.type == "DeadlineExceeded"
         assert "0.3 s" in error.message
         keeper.allow(30)
-        assert await keeper.ask() == "awake"  # the same process
+        await keeper.until(lambda: keeper.session.state == "crashed")
+        assert "zoo hangs" in keeper.session.why
+        assert keeper.session.pending == 0
         asked = next(message for message in received(record) if message.get("params") == {"position": 1})
         assert {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": asked["id"]}} in received(record)
-        assert keeper.session.restarts == 0
+        keeper.session.argv = command("rude", "echoes", record)
+        assert "argv" in await keeper.ask()
+        assert keeper.session.restarts == 1
+
+
+async def test_one_that_is_slow_but_says_something_is_not_ended(tmp_path: Path, record: Path) -> None:
+    async with kept(tmp_path, command("rude", "mutters", record)) as keeper:
+        keeper.session.warm()
+        await keeper.until(lambda: keeper.session.state == "ready")
+        pid = keeper.session.pid
+        keeper.allow(2)
+        assert (await keeper.fails()).type == "DeadlineExceeded"
+        assert keeper.session.pending == 1
+        await keeper.until(lambda: keeper.session.pending == 0)  # it owes a reply, and may be idle all the same
+        assert (keeper.session.pid, keeper.session.state, keeper.session.quiet_ns) == (pid, "ready", 0)
+
+
+async def test_one_that_owes_too_many_replies_is_ended(tmp_path: Path, record: Path) -> None:
+    async with kept(tmp_path, command("rude", "mutters", record)) as keeper:
+        keeper.session.warm()
+        await keeper.until(lambda: keeper.session.state == "ready")
+        keeper.allow(2)
+        for _ in range(257):
+            keeper.session.cancel(keeper.start()[0])
+        await keeper.until(lambda: keeper.session.state == "crashed")
+        assert "owes 256 replies" in keeper.session.why
 
 
 async def test_one_that_never_shakes_hands(tmp_path: Path, record: Path) -> None:
-    async with kept(tmp_path, command("rude", "never initializes", record), deadline_s=0.5) as keeper:
+    async with kept(tmp_path, command("rude", "never initializes", record), deadline_s=0.3, start_s=2) as keeper:
         error = await keeper.fails()
-        assert error.type == "DeadlineExceeded"
-        await keeper.until(lambda: keeper.session.state == "crashed")  # ended: it would never be ready
-        assert "refused to initialize" in keeper.session.why
+        assert (error.type, keeper.session.state) == ("DeadlineExceeded", "starting")  # it has more time than a request
+        assert "still being started" in error.message
+        keeper.allow(30)
+        error = await keeper.fails()
+        assert error.type == "ServerCrashed"
+        assert "not ready within 2 s" in error.message
+        assert "[sessions] start_s" in error.hint
+
+
+async def test_an_answer_over_the_bound_costs_its_asker_alone(tmp_path: Path, record: Path) -> None:
+    async with kept(tmp_path, command("rude", "too much", record)) as keeper:
+        other = keeper.start()[1]
+        error = await keeper.fails()
+        assert error.type == "AnswerTooLarge"
+        assert "[sessions] max_answer_bytes" in error.hint
+        with pytest.raises(SemctxError):
+            await asyncio.wait_for(other, PATIENCE_S)
+        assert keeper.states == ["starting", "ready"]
+
+
+async def test_a_message_over_the_bound_that_is_no_reply(tmp_path: Path, record: Path) -> None:
+    async with kept(tmp_path, command("rude", "talks too much", record)) as keeper:
+        error = await keeper.fails()
+        assert error.type == "ServerCrashed"
+        assert "more bytes than an answer may have" in error.message
 
 
 async def test_one_that_refuses_to_shake_hands(tmp_path: Path, record: Path) -> None:
@@ -266,8 +315,9 @@ async def test_one_that_closes_its_standard_input(tmp_path: Path, record: Path) 
         keeper.session.warm()
         await keeper.until(lambda: keeper.session.state == "ready")
         keeper.allow(0.3)
-        for _ in range(3):
-            assert (await keeper.fails()).type == "DeadlineExceeded"
+        assert (await keeper.fails()).type == "DeadlineExceeded"
+        await keeper.until(lambda: keeper.session.state == "crashed")
+        assert "zoo hangs" in keeper.session.why
 
 
 async def test_a_child_that_shakes_no_hands(tmp_path: Path, record: Path) -> None:
@@ -277,7 +327,7 @@ async def test_a_child_that_shakes_no_hands(tmp_path: Path, record: Path) -> Non
             command("rude", "echoes", record),
             cwd="/",
             env=os.environ,
-            terms=(terms := Terms(PATIENCE_S, Warden())),
+            terms=(terms := Terms(PATIENCE_S, Sessions(), Warden())),
             spawn=tasks.start_soon,
             changed=lambda child: None,
         )

@@ -21,8 +21,9 @@ LAYERS = (
     {"workspace"},
     {"documents", "lsp", "cache", "index", "watch"},
     {"ranking", "child", "settings", "sources", "closures"},
-    {"tree", "config", "detach", "notify", "process", "warden"},
+    {"tree", "config", "detach", "notify", "process", "warden", "crashes", "memory"},
     {"tables"},
+    {"messages"},
     {"model", "errors"},
     {"metrics", "logs", "events"},
 )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         MetricsReset,
         MetricsResult,
         MetricsText,
+        Restarted,
         Stopping,
         Subscribed,
         TrustList,
@@ -209,6 +210,11 @@ def trust_revoke(root: str) -> Call[TrustState]:
 def trust_list(root: str) -> Call[TrustList]:
     """Every workspace that was trusted (`trust/list`)."""
     return "trust/list", {}, as_is
+
+
+def restart_server(root: str, name: str | None = None) -> Call[Restarted]:
+    """Begin this workspace's language server of that name, or all and the indexer, anew (`session/restart`)."""
+    return "session/restart", given(root=root, name=name), as_is
 
 
 def stop(root: str) -> Call[Stopping]:

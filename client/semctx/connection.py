@@ -170,6 +170,7 @@ class Connection:
     trust_grant = _method(calls.trust_grant)
     trust_revoke = _method(calls.trust_revoke)
     trust_list = _method(calls.trust_list)
+    restart_server = _method(calls.restart_server)
     stop = _method(calls.stop)
 
     def wait_closed(self, timeout: float) -> bool:

@@ -124,6 +124,11 @@ ERRORS: dict[str, ErrorKind] = {
     "IndexerFailed": ErrorKind(
         -32023, "The indexer ended while the request was under way.", "Retry: it is started again."
     ),
+    "AnswerTooLarge": ErrorKind(
+        -32024,
+        "The answer is larger than the daemon takes.",
+        "Ask for less, or raise [sessions] max_answer_bytes.",
+    ),
     # raised by the client itself
     "DaemonUnavailable": ErrorKind(
         -32030, "No daemon answers and none could be started.", "Run `semctx start` and read `semctx logs`."

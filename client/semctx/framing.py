@@ -9,10 +9,16 @@ from __future__ import annotations
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 _MAX_HEADER_BYTES = 4096
+_HEAD_BYTES = 256
+_MAX_CUT_BYTES = 1 << 32  # a longer message is none
 
 
 class FrameError(ValueError):
     """The bytes are no frame of either kind, or one over the limit; the stream cannot go on."""
+
+
+class Cut(bytes):
+    """The first bytes of a message over the limit, the rest of which is dropped as it arrives."""
 
 
 class Decoder:
@@ -20,14 +26,17 @@ class Decoder:
 
     `headers` is True or False once the first byte came (None before): a reply uses the same framing.
     `feed` is incremental and never copies a byte twice: a message that arrives in one piece, the usual
-    case, is a slice of it.
+    case, is a slice of it. With `cuts`, a message with headers that is over `max_bytes` comes as a `Cut`, and the
+    stream goes on.
     """
 
-    __slots__ = ("_buffer", "_need", "_seen", "headers", "max_bytes")
+    __slots__ = ("_buffer", "_cuts", "_drop", "_need", "_seen", "headers", "max_bytes")
 
-    def __init__(self, max_bytes: int = MAX_FRAME_BYTES, headers: bool | None = None) -> None:
+    def __init__(self, max_bytes: int = MAX_FRAME_BYTES, headers: bool | None = None, *, cuts: bool = False) -> None:
         self.max_bytes = max_bytes
         self.headers = headers
+        self._cuts = cuts
+        self._drop = 0  # bytes of a message over the limit that are still to come
         self._buffer = bytearray()
         self._need = 0  # bytes that must be there before another look pays
         self._seen = 0  # bytes of an incomplete line already searched for its end
@@ -47,6 +56,10 @@ class Decoder:
             if len(data) > self.max_bytes:
                 raise FrameError(f"message over {self.max_bytes} bytes")
             return [data] if len(data) > 1 else []
+        if self._drop:
+            dropped = min(self._drop, len(data))
+            self._drop -= dropped
+            data = data[dropped:]
         self._buffer += data
         if len(self._buffer) < self._need:
             return []
@@ -67,7 +80,8 @@ class Decoder:
         return [line for line in lines if line.strip()]
 
     def _headers(self) -> list[bytes]:
-        buffer, at, out = self._buffer, 0, []
+        buffer, at = self._buffer, 0
+        out: list[bytes] = []
         self._need = 0
         while True:
             end = buffer.find(b"\r\n\r\n", at, at + _MAX_HEADER_BYTES)
@@ -77,7 +91,16 @@ class Decoder:
                 break
             length = content_length(bytes(buffer[at:end]))
             if length > self.max_bytes:
-                raise FrameError(f"message of {length} bytes; at most {self.max_bytes} are allowed")
+                if not self._cuts or length > _MAX_CUT_BYTES:
+                    raise FrameError(f"message of {length} bytes; at most {self.max_bytes} are allowed")
+                head = min(length, _HEAD_BYTES)
+                if len(buffer) < end + 4 + head:
+                    self._need = end + 4 + head - at
+                    break
+                out.append(Cut(buffer[end + 4 : end + 4 + head]))
+                at = min(end + 4 + length, len(buffer))
+                self._drop = end + 4 + length - at
+                continue
             if len(buffer) < end + 4 + length:
                 self._need = end + 4 + length - at
                 break

@@ -106,6 +106,7 @@ async def _keep_house(service: Service, listener: Listener) -> None:
             _log.warning("socket_taken_over", path=listener.path)
             service.stopping.set()
         await service.close_idle()
+        await service.bound_memory()
         await service.terms.warden.keep()
 
 

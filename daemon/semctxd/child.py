@@ -7,6 +7,8 @@ Guarantees
 - Every `ask` calls its `reply` exactly once: with raw JSON bytes, or with a typed error. Never from within `ask`.
 - Every request has a deadline. A request past it, or cancelled, is cancelled in the child too.
 - A child that ends fails what waits on it at once; the next request starts it again, after a back-off.
+- One that hangs is ended: asked, past the deadline and told to give up, it said nothing for as long again. One that
+  is slow, but says something, is not.
 - A child is the leader of its own process group, and ends with it.
 """
 
@@ -14,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -25,7 +26,10 @@ import msgspec
 from semctx.errors import SemctxError
 from semctx.framing import FrameError, frame
 from semctxd import logs
-from semctxd.errors import DeadlineExceeded, ServerCrashed, ServerUnavailable, ShuttingDown
+from semctxd.config import Sessions
+from semctxd.crashes import MAX_CRASHES, WINDOW_S, Crashes
+from semctxd.errors import AnswerTooLarge, DeadlineExceeded, ServerCrashed, ServerUnavailable, ShuttingDown
+from semctxd.messages import Asked, Message, Reply, TooLarge, decode
 from semctxd.metrics import Operations
 from semctxd.model import DISK, Change, Overlays
 from semctxd.process import Process
@@ -35,14 +39,10 @@ State = Literal["starting", "indexing", "ready", "crashed", "failed", "stopped"]
 Completeness = Literal["", "unknown", "indexing"]
 """What an answer may lack: nothing, nobody knows, or what the child has not read yet."""
 
-Reply = Callable[[bytes | None, SemctxError | None], None]
 Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 _MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a child that stops reading is ended
-_CRASH_WINDOW_S = 180.0
-_MAX_CRASHES = 5
-_FIRST_BACKOFF_S = 0.1
-_MAX_BACKOFF_S = 10.0
+_MAX_OVERDUE = 256  # a child that owes more replies past their deadline is ended
 _TERM_GRACE_S = 2.0
 
 
@@ -53,34 +53,8 @@ class Terms(msgspec.Struct):
     """What children may take, by the configuration as it is now, and who ends them if the daemon cannot."""
 
     deadline_s: float  # of a request
+    bounds: Sessions
     warden: Warden
-
-
-class Message(msgspec.Struct):
-    """A JSON-RPC message of the child, its parts still raw."""
-
-    id: msgspec.Raw = msgspec.Raw(b"")
-    method: str = ""
-    params: msgspec.Raw = msgspec.Raw(b"null")
-    result: msgspec.Raw = msgspec.Raw(b"null")
-    error: msgspec.Raw = msgspec.Raw(b"")
-    took_ms: float = 0.0  # of the work itself, where the child says so
-
-
-class Asked(msgspec.Struct):
-    """One request: waiting for the child to be ready, or sent. `reply` is None once it was answered or given up."""
-
-    method: str
-    params: bytes
-    reply: Reply | None
-    overlays: Overlays = DISK  # what it is asked through
-    timer: asyncio.TimerHandle | None = None
-    is_own: bool = False  # of the session itself: it ends with the run
-    request: str = ""  # the client's request that it is for, as in the log
-    sent_at: float = 0.0  # on `time.perf_counter()`'s clock; 0 while it waits
-
-
-decode_message = msgspec.json.Decoder(Message).decode
 
 
 class Child:
@@ -108,6 +82,7 @@ class Child:
         self.state: State = "stopped"
         self.why = ""
         self.restarts = 0
+        self.memory_bytes = 0  # resident, of its process group; measured by the owner
         self.operations = Operations()  # what was asked of it, by method
         self.used_at = time.monotonic()
         self.nudged = 0  # how often it was shown a false state for a moment: what was under way then is asked again
@@ -121,7 +96,9 @@ class Child:
         self._owed = 0  # replies that the running process has yet to send
         self._process: Process | None = None
         self._run = 0  # raised by each start and stop: what an earlier run still does counts no more
-        self._crashes: deque[float] = deque(maxlen=_MAX_CRASHES)
+        self._crashes = Crashes()
+        self._heard_at = 0.0  # when the process last said something, on `time.perf_counter()`'s clock
+        self._hint = ""  # what to do about the end that `why` tells of
         self._gone = asyncio.Event()
         self._gone.set()
 
@@ -141,15 +118,17 @@ class Child:
         if self.takes_requests:
             if self.is_due(number, overlays):
                 self._send(number, asked)
-        elif self.state == "failed" and self._recent_crashes():
-            self._loop.call_soon(self._fail, number, self.unavailable(self.why))
+        elif self.state == "failed" and self._crashes.recent:
+            error = self.unavailable(self.why)
+            error.hint = f"Run `semctx restart-server {self.name}`, or wait {WINDOW_S:g} s; `semctx logs` may say more."
+            self._loop.call_soon(self._fail, number, error)
         else:
             self.warm()
         return number
 
     def warm(self) -> None:
         """Start the child, if there is none, for a question that is about to come."""
-        if self.state in ("stopped", "crashed") or (self.state == "failed" and not self._recent_crashes()):
+        if self.state in ("stopped", "crashed") or (self.state == "failed" and not self._crashes.recent):
             self._run += 1
             self._set("starting")
             self._spawn(partial(self._start, self._run))
@@ -175,16 +154,16 @@ class Child:
 
     @property
     def pending(self) -> int:
-        """Requests that are waiting or under way."""
-        return len(self._requests)
+        """Requests that are waiting or under way; not those that were given up and never will be answered."""
+        return sum(not asked.is_overdue for asked in self._requests.values())
 
-    async def stop(self) -> None:
+    async def stop(self, why: str = "") -> None:
         """End the child and its process group: politely, then by force. It may be started again by `ask`."""
         if self.state == "stopped":
             await self._gone.wait()  # another call ends it
             return
         self._run += 1
-        self._set("stopped")
+        self._set("stopped", why)
         self._fail_all(ShuttingDown())
         if process := self._process:
             self.farewell()
@@ -193,6 +172,14 @@ class Child:
                 await asyncio.wait_for(self._gone.wait(), _TERM_GRACE_S)
             process.kill_group()
         await self._gone.wait()
+
+    def restart(self) -> None:
+        """Begin another run, as `renew` does, even of a child that failed; earlier crashes are forgotten."""
+        self._crashes.clear()
+        if self.state in ("crashed", "failed"):
+            self.warm()
+        else:
+            self.renew()
 
     def renew(self) -> None:
         """Begin another run: what the child reads only at its start has changed. Who waits is answered by it."""
@@ -261,10 +248,12 @@ class Child:
             self._process.kill_group()
 
     def send(self, method: str, params: bytes, reply: Reply) -> None:
-        """Send a request past the queue, such as a handshake; same deadline and guarantees as `ask`."""
+        """Send a request past the queue, such as a handshake; same guarantees as `ask`. Until the child takes requests,
+        the deadline is that of its start."""
         self._number += 1
         asked = self._requests[self._number] = Asked(method, params, reply, is_own=True)
-        asked.timer = self._loop.call_later(self.terms.deadline_s, self._expire, self._number)
+        if self.takes_requests:
+            asked.timer = self._loop.call_later(self.terms.deadline_s, self._expire, self._number)
         self._write(self._number, asked)
 
     def release(self, number: int) -> None:
@@ -280,10 +269,10 @@ class Child:
             if asked.reply is not None and self.is_due(number, asked.overlays):
                 self._send(number, asked)
 
-    def broken(self, why: str) -> None:
-        """The child cannot be used: end it. Those who wait are told."""
+    def broken(self, why: str, hint: str = "") -> None:
+        """The child cannot be used: end it. Those who wait are told, and what to do about it."""
         if self._process:
-            self.why = why
+            self.why, self._hint = why, hint
             self._process.kill_group()
 
     # -- what the process says
@@ -291,16 +280,17 @@ class Child:
     def started(self, process: Process) -> None:
         """See Process."""
         self._process = process
-        self._owed = 0
+        self._owed, self._hint = 0, ""
         self.terms.warden.watch(process.pid)
 
     def received(self, process: Process, data: bytes) -> None:
         """See Process: messages of this run; what an earlier one still says counts no more."""
         if process.run != self._run:
             return
+        self._heard_at = time.perf_counter()
         try:
             for raw in process.decoder.feed(data):
-                message = decode_message(raw)
+                message = decode(raw)
                 if message.method:
                     self.message(message)
                 else:
@@ -311,6 +301,7 @@ class Child:
     def exited(self, process: Process) -> None:
         """See Process."""
         self._process = None
+        self.memory_bytes = 0
         self.terms.warden.release(process.pid)
         self.quiet_ns = 0
         self.forget()
@@ -318,7 +309,9 @@ class Child:
         if process.run == self._run:
             tail = process.stderr_tail()
             why = self.why or f"{self.name} ended with exit code {process.code}" + (f": {tail}" if tail else "")
-            self._down(why, self.crashed(why))
+            error = self.crashed(why)
+            error.hint = self._hint or error.hint
+            self._down(why, error)
 
     # -- requests
 
@@ -344,7 +337,7 @@ class Child:
                 self._answered(int(number), asked, message)
 
     def _answered(self, number: int, asked: Asked, message: Message) -> None:
-        error = self.refused(bytes(message.error)) if message.error else None
+        error = self._error(message)
         del self._requests[number]
         self._owed -= 1
         if not self._owed:
@@ -357,12 +350,26 @@ class Child:
             self.answering = asked
             asked.reply(None if error else bytes(message.result), error)
 
+    def _error(self, message: Message) -> SemctxError | None:
+        if isinstance(message, TooLarge):
+            return AnswerTooLarge(f"{self.name} answered with more than {self.terms.bounds.max_answer_bytes} bytes")
+        return self.refused(bytes(message.error)) if message.error else None
+
     def refused(self, error: bytes) -> SemctxError:
         """The typed error for a JSON-RPC error of the child. Raises msgspec.DecodeError if it is none."""
         return SemctxError.from_json(msgspec.json.decode(error))
 
     def _expire(self, number: int) -> None:
-        self._fail(number, DeadlineExceeded(f"{self.name} did not answer within {self.terms.deadline_s:g} s"))
+        why = ": it is still being started" if self.state == "starting" else ""
+        self._fail(number, DeadlineExceeded(f"{self.name} did not answer within {self.terms.deadline_s:g} s{why}"))
+
+    def _overdue(self, number: int, told_at: float) -> None:
+        """The child was told to give a request up, and had as much time for that as for the request itself."""
+        self._requests[number].is_overdue = True
+        if self._heard_at < told_at:
+            self.broken(f"{self.name} hangs: it said nothing for {self.terms.deadline_s:g} s after a deadline")
+        elif sum(asked.is_overdue for asked in self._requests.values()) > _MAX_OVERDUE:
+            self.broken(f"{self.name} owes {_MAX_OVERDUE} replies that are long overdue")
 
     def _fail(self, number: int, error: SemctxError) -> None:
         asked = self._requests.get(number)
@@ -382,6 +389,7 @@ class Child:
             self.state in ("ready", "indexing") and asked.sent_at
         ):  # the child still owes a reply, and is not quiet before
             self.write(b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":%d}}' % number)
+            asked.timer = self._loop.call_later(self.terms.deadline_s, self._overdue, number, time.perf_counter())
         else:
             del self._requests[number]
         self.settled(number)
@@ -412,9 +420,7 @@ class Child:
         self._changed(self)
 
     async def _start(self, run: int) -> None:
-        if crashes := self._recent_crashes():
-            backoff = min(_FIRST_BACKOFF_S * 2 ** (crashes - 1), _MAX_BACKOFF_S)
-            await asyncio.sleep(max(0.0, self._crashes[-1] + backoff - time.monotonic()))
+        await asyncio.sleep(self._crashes.pause_s)
         await self._gone.wait()  # a stopped predecessor
         try:
             await self.prepare()
@@ -424,7 +430,11 @@ class Child:
                 return
             self._gone.clear()
             _, process = await self._loop.subprocess_exec(
-                lambda: Process(self, run), *self.argv, cwd=self.cwd, env=self.env, start_new_session=True
+                lambda: Process(self, run, self.terms.bounds.max_answer_bytes),
+                *self.argv,
+                cwd=self.cwd,
+                env=self.env,
+                start_new_session=True,
             )
         except Exception as error:  # the program, or what the session needs of our own: nobody may wait for ever
             self._gone.set()
@@ -434,16 +444,18 @@ class Child:
                 self._down(why, self.unavailable(why))
             return
         if run == self._run:
+            self._loop.call_later(self.terms.bounds.start_s, self._too_slow, run)
             self.begin()
         else:
             process.kill_group()
 
-    def _down(self, why: str, error: SemctxError) -> None:
-        self._crashes.append(time.monotonic())
-        self.restarts += 1
-        self._set("failed" if self._recent_crashes() == _MAX_CRASHES else "crashed", why)
-        self._fail_all(error)
+    def _too_slow(self, run: int) -> None:
+        if run == self._run and self.state == "starting":
+            why = f"{self.name} was not ready within {self.terms.bounds.start_s:g} s"
+            self.broken(why, "Raise [sessions] start_s if it needs more time.")
 
-    def _recent_crashes(self) -> int:
-        since = time.monotonic() - _CRASH_WINDOW_S
-        return sum(at > since for at in self._crashes)
+    def _down(self, why: str, error: SemctxError) -> None:
+        self._crashes.add()
+        self.restarts += 1
+        self._set("failed" if self._crashes.recent == MAX_CRASHES else "crashed", why)
+        self._fail_all(error)

@@ -55,6 +55,15 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
     idle_session_s: Seconds = 1800.0  # an unused language server or indexer is ended after this
 
 
+class Sessions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of language servers and indexers. What goes beyond is ended, and started again when it is needed."""
+
+    start_s: Seconds = 120.0  # until it takes requests; for an indexer, until it has read the tree
+    max_bytes: Count = 2 * 1024**3  # resident memory of one, with the processes that it started
+    budget_bytes: CountOrOff = 0  # resident memory of all together; 0: a quarter of the machine's
+    max_answer_bytes: Count = 32 * 1024**2
+
+
 class Python(Struct, frozen=True, forbid_unknown_fields=True):
     """The Python that the code is written for."""
 
@@ -109,6 +118,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     cache: Cache = Cache()
     log: Log = Log()
     daemon: Daemon = Daemon()
+    sessions: Sessions = Sessions()
     python: Python = Python()
     context: Context = Context()
     languages: dict[str, Language] = {}

@@ -159,6 +159,10 @@ class IndexerFailed(RequestFailed):
     """Raised for what waited on an indexer that ended; the client is to retry, which starts it again."""
 
 
+class AnswerTooLarge(RequestFailed):
+    """Raised for an answer of a session that is over the bound; the client is to ask for less."""
+
+
 # -- not on the wire: why a daemon does not start ---------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from typing import Literal, TypedDict
 
 from semctx import __version__
 from semctx.protocol import HealthResult, SessionState, WorkspaceState
+from semctxd import memory
 from semctxd.child import Child
 from semctxd.service import Service
 from semctxd.workspace import Workspace
@@ -60,7 +61,8 @@ def report(service: Service) -> HealthResult:
             if session.state == "crashed"
         ]
     failed = [
-        f"{state['root']}: {session['name']} ended too often, and is tried again in three minutes: {session['why']}"
+        f"{state['root']}: {session['name']} ended too often, and is tried again in three minutes, or after"
+        f" `semctx restart-server {session['name']} --root {state['root']}`: {session['why']}"
         for state in workspaces
         for session in state["sessions"]
         if session["state"] == "failed"
@@ -75,7 +77,7 @@ def report(service: Service) -> HealthResult:
         "version": __version__,
         "pid": os.getpid(),
         "uptime_s": round(time.monotonic() - service.started, 3),
-        "memory_bytes": memory_bytes(os.getpid()),
+        "memory_bytes": memory.of_process(os.getpid()),
         "connections": len(service.clients),
         "workspaces": workspaces,
     }
@@ -113,16 +115,11 @@ def _session(session: Child) -> SessionState:
         "pid": session.pid,
         "interpreter": getattr(session, "interpreter", ""),
         "restarts": session.restarts,
-        "memory_bytes": memory_bytes(session.pid) if session.pid else 0,
+        "memory_bytes": memory_bytes(session),
         "pending": session.pending,
     }
 
 
-def memory_bytes(pid: int) -> int:
-    """Resident memory of a process in bytes; 0 where it is gone, or cannot be told."""
-    import psutil
-
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except (psutil.Error, OSError):  # OSError: no open file is left to read that
-        return 0
+def memory_bytes(session: Child) -> int:
+    """Resident memory of a session, as it was measured last; before the first time, that of its first process."""
+    return session.memory_bytes or (memory.of_process(session.pid) if session.pid else 0)

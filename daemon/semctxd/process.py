@@ -10,7 +10,6 @@ from typing import Protocol, cast
 
 from semctx.framing import Decoder
 
-_MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 _STDERR_TAIL_BYTES = 4096
 
 
@@ -30,9 +29,9 @@ class Owner(Protocol):
 class Process(asyncio.SubprocessProtocol):
     """A process that leads its own group, and ends with it. `run` is the owner's number for it."""
 
-    def __init__(self, owner: Owner, run: int) -> None:
+    def __init__(self, owner: Owner, run: int, max_message_bytes: int) -> None:
         self.run = run
-        self.decoder = Decoder(_MAX_MESSAGE_BYTES, headers=True)
+        self.decoder = Decoder(max_message_bytes, headers=True, cuts=True)
         self.code: int | None = None
         self._owner = owner
         self._stderr = bytearray()

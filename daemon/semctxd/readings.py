@@ -54,7 +54,7 @@ def _session(session: Child) -> SessionMetrics:
         "interpreter": server.interpreter if server else "",
         "state": session.state,
         "restarts": session.restarts,
-        "memory_bytes": memory_bytes(session.pid) if session.pid else 0,
+        "memory_bytes": memory_bytes(session),
         "pending": session.pending,
         "unread_bytes": session.unread,
         "notices": server.ledger.notices if server else 0,

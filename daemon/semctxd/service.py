@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import anyio
 import msgspec
 
 from semctx.paths import trust_path
-from semctxd import logs
+from semctxd import logs, memory
 from semctxd.cache import Cache
 from semctxd.child import Terms
 from semctxd.config import Config
@@ -71,7 +72,7 @@ class Service:
         self.stopping = anyio.Event()
         self.draining = False
         self.max_clients = _max_clients()
-        self.terms = Terms(config.daemon.deadline_s, Warden())
+        self.terms = Terms(config.daemon.deadline_s, config.sessions, Warden())
         self._running = 0
         self._rest = anyio.Event()
         self._tasks = tasks
@@ -142,7 +143,7 @@ class Service:
         """The sources were read again, and the configuration is another one."""
         config = self.config
         logs.set_level(config.log.level)
-        self.terms.deadline_s = config.daemon.deadline_s
+        self.terms.deadline_s, self.terms.bounds = config.daemon.deadline_s, config.sessions
         self.cache.resize(**msgspec.structs.asdict(config.cache))
         for client in self.clients:
             client.log_hits = config.log.hits
@@ -226,11 +227,36 @@ class Service:
     async def close_idle(self) -> None:
         """End workspaces and sessions that nobody has used for long."""
         since = time.perf_counter() - self.config.daemon.idle_session_s
-        for workspace in list(self.workspaces.values()):
-            if workspace.used_at < since and not any(session.pending for session in workspace.sessions):
-                await self.close(workspace)
-            else:
-                await workspace.stop_idle(since)
+        async with anyio.create_task_group() as ending:
+            for workspace in list(self.workspaces.values()):
+                if workspace.used_at < since and not any(session.pending for session in workspace.sessions):
+                    ending.start_soon(self.close, workspace)
+                else:
+                    ending.start_soon(workspace.stop_idle, since)
+
+    async def bound_memory(self) -> None:
+        """Measure the sessions, and end what takes more than `[sessions]` allows: at once what does so alone, and where
+        all together do, those that are idle, the longest unused first. The one used last stays."""
+        children = [session for workspace in self.workspaces.values() for session in workspace.sessions]
+        running = {pid: session for session in children if (pid := session.pid)}
+        if not running:
+            return
+        found = await anyio.to_thread.run_sync(memory.of_groups, tuple(running))
+        bounds = self.config.sessions
+        sessions = []
+        for pid, session in running.items():
+            if session.pid != pid:  # it ended meanwhile
+                continue
+            sessions.append(session)
+            session.memory_bytes = found.get(pid, session.memory_bytes)
+            if session.memory_bytes > bounds.max_bytes:
+                why = f"{session.name} took {session.memory_bytes} bytes of memory, of {bounds.max_bytes} that it may"
+                session.broken(why, "Raise [sessions] max_bytes if it needs more.")
+        excess = sum(session.memory_bytes for session in sessions) - memory.budget(bounds.budget_bytes)
+        for session in sorted(sessions, key=lambda session: session.used_at)[:-1]:
+            if excess > 0 and not session.pending:
+                excess -= session.memory_bytes
+                self.spawn(partial(session.stop, "its memory was needed: see [sessions] budget_bytes"))
 
     async def drain(self) -> None:
         """Take no new work, let what runs finish within its time, tell the rest to retry, end every child."""

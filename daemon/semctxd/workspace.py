@@ -28,7 +28,7 @@ import msgspec
 from semctx.errors import SemctxError
 from semctxd import logs
 from semctxd.cache import Cache, Shelf
-from semctxd.child import Child, Completeness, Reply, Spawn, Terms
+from semctxd.child import Child, Completeness, Spawn, Terms
 from semctxd.config import LOCAL_FILES, Config, shaping
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.index.session import IndexerSession
@@ -36,6 +36,7 @@ from semctxd.lsp.interpreter import environment_file
 from semctxd.lsp.requests import Spelt
 from semctxd.lsp.servers import Servers
 from semctxd.lsp.session import AskAgain, LspSession
+from semctxd.messages import Reply
 from semctxd.metrics import Histogram
 from semctxd.model import ANY, DISK, Change, Depends, Key, Overlays, What
 from semctxd.settings import Settings
@@ -166,6 +167,16 @@ class Workspace:
         for session in self.sessions:
             if session.used_at < since and not session.pending:
                 await session.stop()
+
+    def restart(self, name: str | None) -> list[str]:
+        """Begin the sessions of that name, or all, anew; which these are. What is stored may be due to their faults."""
+        chosen = [session for session in self.sessions if name in (None, session.name)]
+        if chosen:
+            self._cache.clear(self.shelf)
+            self.servers.reroute()
+        for session in chosen:
+            session.restart()
+        return [session.name for session in chosen]
 
     def folder_names(self) -> set[str]:
         """The watched folders in the root."""

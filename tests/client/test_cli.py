@@ -459,6 +459,12 @@ def test_restart(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "restart") == "semctxd 9.9, protocol 1, runs as process 4343\n"
 
 
+def test_restart_of_a_server(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    peer.plays(answering({"session/restart": {"names": ["ty"]}}), answering({"session/restart": {"names": []}}))
+    assert run(capsys, "restart-server", "ty") == "started anew: ty\n"
+    assert run(capsys, "restart-server") == "nothing runs there yet\n"
+
+
 def test_restart_without_a_daemon_is_a_start(place: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no daemon listens on" in fails(capsys, "restart", "--no-start", code=3)
 

@@ -107,6 +107,7 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         daemon.trust_grant("0a")
         daemon.trust_revoke()
         daemon.trust_list()
+        daemon.restart_server("ty")
         daemon.stop()
     assert asked == [
         ("files/relevant", {"root": "/r", "intent": "cache", "limits": {"files": 2}, "explain": True}),
@@ -145,6 +146,7 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         ("trust/grant", {"root": "/r", "sha256": "0a"}),
         ("trust/revoke", {"root": "/r"}),
         ("trust/list", {}),
+        ("session/restart", {"root": "/r", "name": "ty"}),
         ("daemon/stop", {}),
     ]
     assert {method for method, _ in asked} | {"session/hello", "context/query"} == set(METHODS)

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from semctxd.child import Terms
+from semctxd.config import Sessions
 from semctxd.index.session import IndexerSession
 from semctxd.warden import Warden
 
@@ -20,7 +21,7 @@ async def test_a_fault_is_logged_under_the_number_that_the_client_is_told(tmp_pa
     session = IndexerSession(
         root=str(tmp_path),
         env=os.environ,
-        terms=Terms(1, Warden()),
+        terms=Terms(1, Sessions(), Warden()),
         spawn=lambda work: None,
         changed=lambda child: None,
     )

@@ -100,6 +100,10 @@ def misbehave(number: int, asked: int) -> None:
             refuse(number, -32801, "content modified")
         case "content modified twice":
             refuse(number, -32801, "content modified") if asked < 3 else answer(number, "settled")
+        case "too much":
+            answer(number, "x" * 2_000_000)
+        case "talks too much":
+            send({"jsonrpc": "2.0", "method": "window/logMessage", "params": {"message": "x" * 2_000_000}})
         case "refuses":
             refuse(number, -32603, "the file is too strange")
         case "closes its ears":
@@ -136,6 +140,8 @@ def main() -> None:
                 refuse(message["params"]["id"], -32800, "given up")
             if method == "exit" and how != "ignores its end":
                 sys.exit(0)
+            if method == "$/cancelRequest" and how == "mutters":
+                send({"jsonrpc": "2.0", "method": "window/logMessage", "params": {"type": 3, "message": "in a moment"}})
         elif method == "shutdown" or ".semctx-probe.py" in json.dumps(message):
             answer(number, None)
         else:

@@ -62,6 +62,12 @@ def start(arguments: Namespace) -> int:
         return show(arguments, daemon.daemon, "daemon.hello")
 
 
+def restart_server(arguments: Namespace) -> int:
+    """semctx restart-server."""
+    with connect(arguments) as daemon:
+        return show(arguments, daemon.restart_server(arguments.name), "daemon.restarted")
+
+
 def stop(arguments: Namespace) -> int:
     """semctx stop."""
     return show(arguments, _stopped(arguments), "daemon.stopping")

@@ -110,6 +110,10 @@ def _path(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_count, metavar="N", help="how many files (default 50)")
 
 
+def _name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="such as ty or indexer; default: all of the workspace")
+
+
 def _cache(parser: argparse.ArgumentParser) -> None:
     _add_commands(parser, "semctx cache", _CACHE_COMMANDS)
 
@@ -174,6 +178,7 @@ _COMMANDS: Commands = {
     "start": ("daemon.start", "start the daemon, if none runs", _nothing),
     "stop": ("daemon.stop", "have the daemon finish its work and leave", _nothing),
     "restart": ("daemon.restart", "stop, then start", _nothing),
+    "restart-server": ("daemon.restart_server", "start a language server or the indexer anew", _name),
     "cache": ("", "the daemon's stored answers", _cache),
     "config": ("", "the daemon's configuration", _config),
     "trust": ("daemon.trust", "let a workspace's own file name programs to run, until it changes", _trust),
@@ -232,6 +237,7 @@ semctx diagnostics shop/orders.py
 semctx diagnostics
 """,
     "check": "semctx check shop/orders.py --text shop/orders.py --scope dependents",
+    "restart-server": "semctx restart-server ty",
     "doctor": "semctx doctor",
     "completion": """\
 semctx completion bash > ~/.local/share/bash-completion/completions/semctx

@@ -6,7 +6,7 @@ from typing import Required, TypedDict
 
 from semctx.protocol.base import Method
 
-__all__ = ["HelloParams", "HelloResult"]
+__all__ = ["HelloParams", "HelloResult", "RestartParams", "Restarted"]
 
 
 class HelloParams(TypedDict, total=False):
@@ -29,8 +29,28 @@ class HelloResult(TypedDict):
     view: str  # token of this connection's view
 
 
+class RestartParams(TypedDict, total=False):
+    """Which language servers, or the indexer, are to begin anew."""
+
+    root: Required[str]
+    name: str  # such as ty or indexer; default: all
+
+
+class Restarted(TypedDict):
+    """What began anew."""
+
+    names: list[str]
+
+
 METHODS: dict[str, Method] = {
     "session/hello": Method(
         HelloParams, HelloResult, "Introduce a client; optional.", ("VersionMismatch", "UnknownView")
+    ),
+    "session/restart": Method(
+        RestartParams,
+        Restarted,
+        "Start language servers and the indexer anew, even those that ended too often. Requests under way are answered"
+        " by the next run; stored answers are dropped.",
+        ("RootRefused", "RootNotFound", "UnknownServer"),
     ),
 }

@@ -11,8 +11,9 @@ import msgspec
 from semctx.errors import SemctxError
 from semctx.protocol import IndexMetrics
 from semctxd import logs
-from semctxd.child import Child, Message, Spawn, Terms
+from semctxd.child import Child, Spawn, Terms
 from semctxd.errors import IndexerFailed, InternalError
+from semctxd.messages import Message
 from semctxd.model import DISK, Change, Overlays, What
 from semctxd.tree import IGNORE_FILES, sayable
 
@@ -56,7 +57,7 @@ class IndexerSession(Child):
         self._tell([self._root])
         self._due = {self._root: None}
         self._shown = DISK
-        self.ready()
+        self.send("statistics", b"{}", lambda raw, error: self.ready())  # when it has read the tree
 
     def bring(self, overlays: Overlays) -> None:
         """See Child. It takes one message after the other: whatever it was shown, it can be switched at once."""

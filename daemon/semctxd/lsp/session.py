@@ -15,7 +15,7 @@ import msgspec
 from anyio import to_thread
 
 from semctx.errors import SemctxError
-from semctxd.child import Asked, Child, Completeness, Message, Reply, Spawn, Terms
+from semctxd.child import Child, Completeness, Spawn, Terms
 from semctxd.errors import ServerError
 from semctxd.lsp.interpreter import environment_file, import_folders
 from semctxd.lsp.opened import Opened
@@ -26,6 +26,7 @@ from semctxd.lsp.shown import Shown
 from semctxd.lsp.sync import Ledger, notification, to_uri
 from semctxd.lsp.turns import Turns
 from semctxd.lsp.typed import load, params_of
+from semctxd.messages import Asked, Message, Reply
 from semctxd.model import ANY, DISK, Change, Depends, Overlays, What
 
 Watch = Callable[[str, bool, Callable[[], None]], None]

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from semctxd.child import Message
+from semctxd.messages import Message
 
 _loading = threading.Lock()
 

@@ -13,7 +13,7 @@ from anyio import to_thread
 from semctx import __version__
 from semctx.errors import PROTOCOL
 from semctxd import health, prometheus, readings
-from semctxd.errors import InvalidParams, VersionMismatch
+from semctxd.errors import InvalidParams, UnknownServer, VersionMismatch
 from semctxd.lsp.interpreter import Environment
 from semctxd.model import DISK, Change, What
 from semctxd.rpc import configuration, documents, trust
@@ -45,6 +45,18 @@ async def session_hello(connection: Connection, params: Params) -> object:
         "pid": os.getpid(),
         "view": connection.view.token,
     }
+
+
+async def session_restart(connection: Connection, params: Params) -> object:
+    """session/restart."""
+    name = params.get("name")
+    names: list[str] = []
+    for workspace in connection.service.chosen(params["root"]):
+        names += workspace.restart(name)
+        if name and not names:
+            known = [session.name for session in workspace.sessions]
+            raise UnknownServer(f"no {name!r} has been started for {workspace.root}", nearest=known)
+    return {"names": names}
 
 
 async def query(name: str, connection: Connection, params: Params) -> Served:
@@ -118,6 +130,7 @@ async def daemon_stop(connection: Connection, params: Params) -> object:
 
 _HANDLERS: dict[str, Handler] = {
     "session/hello": session_hello,
+    "session/restart": session_restart,
     **{name: partial(query, name) for name in sorted(QUERIES)},
     "document/open": documents.opened,
     "document/change": documents.changed,

@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from semctx.cli.render import Line
-    from semctx.protocol import HealthResult, HelloResult, LogLevel, Stopping, TrustList, TrustState, WorkspaceState
+    from semctx.protocol import (
+        HealthResult,
+        HelloResult,
+        LogLevel,
+        Restarted,
+        Stopping,
+        TrustList,
+        TrustState,
+        WorkspaceState,
+    )
 
 
 def status(answer: Any) -> Iterator[Line]:
@@ -89,6 +98,11 @@ def hello(answer: HelloResult) -> Iterator[Line]:
 def log_level(answer: LogLevel) -> Iterator[Line]:
     """log/level."""
     yield PLAIN, f"the log level is {answer['level']}"
+
+
+def restarted(answer: Restarted) -> Iterator[Line]:
+    """session/restart."""
+    yield PLAIN, f"started anew: {', '.join(answer['names'])}" if answer["names"] else "nothing runs there yet"
 
 
 def stopping(answer: Stopping) -> Iterator[Line]:
