@@ -316,7 +316,7 @@ def test_status(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_health(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     peer.plays(answering(ANSWERS))
-    assert run(capsys, "health").splitlines() == [
+    assert run(capsys, "health", code=1).splitlines() == [
         "degraded",
         "  the watch limit is reached: raise it",
         "/r",
@@ -327,10 +327,12 @@ def test_health(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_failing_health_is_an_exit_code(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
-    failing = {**HEALTH, "status": "failing", "uptime_s": 3.0, "workspaces": []}
+def test_only_a_workspace_without_its_index_is_an_exit_code(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    served = {**HEALTH["workspaces"][0], "sessions": [{**SESSION, "state": "failed"}, {**SESSION, "name": "indexer"}]}
+    failing = {**HEALTH, "status": "failing", "uptime_s": 3.0, "workspaces": [served]}
     peer.plays(answering({**ANSWERS, "health": failing}))
-    assert run(capsys, "health", code=1).startswith("failing\n")
+    assert run(capsys, "health").startswith("failing\n")
+    assert json.loads(run(capsys, "health", "--json")) == failing
     assert "up 3.0 s" in run(capsys, "status")
 
 
@@ -365,7 +367,6 @@ def test_cache(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
         (("files", "x"), "files/relevant"),
         (("find", "x"), "symbols/find"),
         (("status",), "health"),
-        (("health",), "health"),
         (("metrics",), "metrics/get"),
         (("cache", "stats"), "cache/stats"),
         (("cache", "clear"), "cache/clear"),

@@ -22,7 +22,7 @@ EXIT_NO_READER = 141
 _EPILOG = """\
 exit codes:
   0    done
-  1    the request failed, or `health` says failing
+  1    the request failed; `health` or `doctor`: nothing can be answered
   2    wrong usage
   3    no daemon, and none could or should be started
   130  interrupted by Ctrl-C
