@@ -139,6 +139,7 @@ class PlacesResult(TypedDict):
     hint: NotRequired[str]  # how to get what was left out
     completeness: NotRequired[Literal["unknown", "indexing"]]  # of what the server said; missing: complete
     meta: Meta
+    completeness: NotRequired[Literal["unknown", "indexing"]]
     degraded: NotRequired[list[str]]
 
 
@@ -159,6 +160,7 @@ class HoverResult(TypedDict):
     hint: NotRequired[str]
     completeness: NotRequired[Literal["unknown", "indexing"]]
     meta: Meta
+    completeness: NotRequired[Literal["unknown", "indexing"]]
     degraded: NotRequired[list[str]]
 
 
@@ -214,6 +216,7 @@ class CallsResult(TypedDict):
     hint: NotRequired[str]
     completeness: NotRequired[Literal["unknown", "indexing"]]
     meta: Meta
+    completeness: NotRequired[Literal["unknown", "indexing"]]
     degraded: NotRequired[list[str]]
 
 
@@ -283,6 +286,7 @@ class DiagnosticsResult(TypedDict):
     hint: NotRequired[str]
     completeness: NotRequired[Literal["unknown", "indexing"]]
     meta: Meta
+    completeness: NotRequired[Literal["unknown", "indexing"]]
     degraded: NotRequired[list[str]]
 
 

@@ -113,7 +113,8 @@ async def answer(workspace: Workspace, asked: Question, env: Environment, overla
     completeness = _usual_completeness(workspace, asked, env)
     if raw is None:
         cached = False
-        raw, _, epoch, degraded, completeness = await workspace.answer(work)
+        raw, _, epoch, degraded, early = await workspace.answer(work)
+        completeness = early or completeness
     if asked.lsp and asked.lsp.spelt.back:
         raw = put_back(raw, asked.lsp.spelt.back)
     opening, closing = around(asked.lsp is not None, epoch, degraded, completeness, started, cached)
@@ -121,6 +122,9 @@ async def answer(workspace: Workspace, asked: Question, env: Environment, overla
 
 
 def _usual_completeness(workspace: Workspace, asked: Question, env: Environment) -> Completeness:
+    """What the answer may lack that is kept."""
+    if asked.method in symbols.SERVED:
+        return compose.usual_completeness(workspace, env)
     if asked.lsp is None:
         return ""
     return workspace.servers.session(asked.lsp.language, asked.lsp.server, env).usual_completeness
