@@ -9,7 +9,6 @@ import anyio
 
 from semctx.errors import SemctxError
 from semctxd import logs
-from semctxd.child import Completeness
 from semctxd.errors import InternalError
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import respell
@@ -34,14 +33,6 @@ def identity(workspace: Workspace, env: Environment) -> str:
         return session(workspace, env).identity
     except SemctxError:
         return workspace.root
-
-
-def usual_completeness(workspace: Workspace, env: Environment) -> Completeness:
-    """What that session's answers may lack that are kept."""
-    try:
-        return session(workspace, env).usual_completeness
-    except SemctxError:
-        return ""
 
 
 def about(

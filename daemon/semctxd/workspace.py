@@ -410,9 +410,8 @@ class Workspace:
         completeness = "" if raw is None else work.session.completeness
         if completeness == "indexing":
             self._indexed_at = time.perf_counter()
-        if work.key.session != self.root and work.session is self.indexer and self._indexed_at > flight.started:
-            completeness = "indexing"  # it is composed of such answers
-        early = completeness == "indexing"
+        is_composed = work.session is self.indexer and work.key.session != self.root
+        early = completeness == "indexing" or (is_composed and self._indexed_at > flight.started)
         if raw is not None and work.keep and not (moved or nudged or early or self.trees.degraded):
             self.counts["stored"] += 1
             self._cache.put(self.shelf, work.key, raw, work.depends, time.perf_counter())

@@ -139,7 +139,6 @@ class PlacesResult(TypedDict):
     hint: NotRequired[str]  # how to get what was left out
     completeness: NotRequired[Literal["unknown", "indexing"]]  # of what the server said; missing: complete
     meta: Meta
-    completeness: NotRequired[Literal["unknown", "indexing"]]
     degraded: NotRequired[list[str]]
 
 
@@ -160,7 +159,6 @@ class HoverResult(TypedDict):
     hint: NotRequired[str]
     completeness: NotRequired[Literal["unknown", "indexing"]]
     meta: Meta
-    completeness: NotRequired[Literal["unknown", "indexing"]]
     degraded: NotRequired[list[str]]
 
 
@@ -216,7 +214,6 @@ class CallsResult(TypedDict):
     hint: NotRequired[str]
     completeness: NotRequired[Literal["unknown", "indexing"]]
     meta: Meta
-    completeness: NotRequired[Literal["unknown", "indexing"]]
     degraded: NotRequired[list[str]]
 
 
@@ -286,7 +283,6 @@ class DiagnosticsResult(TypedDict):
     hint: NotRequired[str]
     completeness: NotRequired[Literal["unknown", "indexing"]]
     meta: Meta
-    completeness: NotRequired[Literal["unknown", "indexing"]]
     degraded: NotRequired[list[str]]
 
 

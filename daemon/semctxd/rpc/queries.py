@@ -122,9 +122,7 @@ async def answer(workspace: Workspace, asked: Question, env: Environment, overla
 
 
 def _usual_completeness(workspace: Workspace, asked: Question, env: Environment) -> Completeness:
-    """What the answer may lack that is kept."""
-    if asked.method in symbols.SERVED:
-        return compose.usual_completeness(workspace, env)
+    """What the answer may lack that is kept. What is composed of such answers says it in itself."""
     if asked.lsp is None:
         return ""
     return workspace.servers.session(asked.lsp.language, asked.lsp.server, env).usual_completeness
