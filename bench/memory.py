@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import random
 import tempfile
+from typing import Any
 
 from bench.core import INTENTS
-from bench.daemon import Client, Daemon, lsp
+from bench.daemon import Daemon, lsp, request
 from bench.options import Options
 from bench.oracle import at
 from bench.repository import copy, sources
@@ -18,7 +19,7 @@ from bench.storm import Question, Writer, plant
 _QUESTIONS, _QUICK_QUESTIONS = 100_000, 2_000
 _SETTLED = 0.1  # of the questions: then everything is loaded, and memory should be flat
 _SAMPLES = 20
-_EDIT_SHARE = 0.02
+_AT_ONCE = 48  # questions between two edits, beside those about the edit
 _GROWTH = Target("≤", 1.05, of="ratio")
 
 
@@ -39,12 +40,11 @@ def run(options: Options) -> list[Row]:
             asked += 1
 
         while asked < number:
-            if chance.random() < _EDIT_SHARE:
-                writer.edit(ask)
-                edits += 1
-            else:
-                _ask_something(client, tree.root, files, writer, chance)
-                asked += 1
+            some = [_question(tree.root, files, writer, chance) for _ in range(_AT_ONCE)]
+            client.exchange_all([request(number, *one) for number, one in enumerate(some)])
+            asked += len(some)
+            writer.edit(ask)
+            edits += 1
             share = len(samples) / _SAMPLES
             if asked >= number * (_SETTLED + (1 - _SETTLED) * share):
                 pids = daemon.pids(client)
@@ -59,17 +59,16 @@ def run(options: Options) -> list[Row]:
     return rows
 
 
-def _ask_something(client: Client, root: str, files: list[str], writer: Writer, chance: random.Random) -> None:
+def _question(root: str, files: list[str], writer: Writer, chance: random.Random) -> tuple[str, dict[str, Any]]:
     kind = chance.random()
     file = chance.choice(files)
     if kind < 0.45:
-        client.call("lsp/request", **lsp(root, "textDocument/documentSymbol", at(root, file)))
-    elif kind < 0.65:
-        client.call("lsp/request", **lsp(root, "textDocument/hover", at(root, file, chance.randrange(60), 4)))
-    elif kind < 0.75:
+        return "lsp/request", lsp(root, "textDocument/documentSymbol", at(root, file))
+    if kind < 0.65:
+        return "lsp/request", lsp(root, "textDocument/hover", at(root, file, chance.randrange(60), 4))
+    if kind < 0.75:
         question = chance.choice(writer.questions)
-        client.call(question.method, **question.params)
-    elif kind < 0.99:
-        client.call("symbols/find", root=root, name=os.path.basename(file).removesuffix(".py"))
-    else:
-        client.call("context/query", root=root, intent=chance.choice(INTENTS))
+        return question.method, question.params
+    if kind < 0.99:
+        return "symbols/find", {"root": root, "name": os.path.basename(file).removesuffix(".py")}
+    return "context/query", {"root": root, "intent": chance.choice(INTENTS)}

@@ -415,7 +415,7 @@ class Workspace:
         if raw is not None and work.keep and not (moved or nudged or early or self.trees.degraded):
             self.counts["stored"] += 1
             self._cache.put(self.shelf, work.key, raw, work.depends, time.perf_counter())
-            if work.depends.file:
+            if work.depends.file and not work.key.view:
                 self._learn_closure(work.depends.file)
         else:
             self.counts["not_stored"] += 1
