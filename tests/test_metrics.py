@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semctx.protocol import OperationMetrics
+from semctx.protocol import METHODS, OperationMetrics
 from semctxd.metrics import BOUNDS_S, MAX_OPERATIONS, OTHER, Histogram, Metrics
+from semctxd.rpc.question import QUERIES
 
 latencies = st.lists(st.floats(0, 1000, allow_subnormal=False), min_size=1, max_size=300)
 
@@ -131,3 +132,12 @@ def test_summaries_add_up_to_all_queries() -> None:
         if due := metrics.summary_due():
             seen += due["queries"]
     assert 1000 - 200 < seen <= 1000
+
+
+def test_what_asks_nothing_about_code_is_an_operation_and_no_query() -> None:
+    metrics = Metrics()
+    for method in METHODS:
+        metrics.hit(method, 0.001)
+    snapshot = metrics.snapshot()
+    assert snapshot["operations"].keys() == METHODS.keys()
+    assert snapshot["queries"]["total"] == len(QUERIES)

@@ -25,6 +25,9 @@ MAX_OPERATIONS = 200
 OTHER = "(other)"
 
 _MAX_RECENT = 50
+_NO_QUERIES = frozenset({"session", "document", "cache", "metrics", "health", "events", "trust", "daemon"})
+"""The nouns of methods that ask nothing about code: operations, but no queries."""
+
 _SUMMARY_QUERIES = 100
 _SUMMARY_S = 1.0
 
@@ -198,7 +201,7 @@ class Metrics:
         }
 
     def _sums(self) -> tuple[int, int, int, float]:
-        operations = self._operations.values()
+        operations = [of for name, of in self._operations.items() if name.partition("/")[0] not in _NO_QUERIES]
         return (
             sum(o.total for o in operations),
             sum(o.cached for o in operations),

@@ -107,7 +107,7 @@ class MetricsResult(TypedDict):
     """Everything that is counted, since the daemon's start or the last reset."""
 
     uptime_s: float
-    queries: dict[str, int]  # total, success, error, cached
+    queries: dict[str, int]  # total, success, error, cached; of the requests about code
     rates: dict[str, float]  # success_rate, cache_hit_rate
     operations: dict[str, OperationMetrics]  # from a request's arrival to its reply
     recent: list[RecentRequest]  # the last fifty, the newest last
