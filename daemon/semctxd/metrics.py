@@ -25,7 +25,9 @@ MAX_OPERATIONS = 200
 OTHER = "(other)"
 
 _MAX_RECENT = 50
-_NO_QUERIES = frozenset({"session", "document", "cache", "metrics", "health", "events", "trust", "daemon"})
+_NO_QUERIES = frozenset(
+    {"session", "document", "cache", "metrics", "health", "events", "config", "log", "trust", "daemon"}
+)
 """The nouns of methods that ask nothing about code: operations, but no queries."""
 
 _SUMMARY_QUERIES = 100
