@@ -33,6 +33,17 @@ class Client:
             data += self._receive()
         return data
 
+    def send(self, request: bytes) -> None:
+        """Send one line; its reply is for `receive`."""
+        self._socket.sendall(request)
+
+    def receive(self) -> Any:
+        """The result of the one request under way. Raises RuntimeError for an error."""
+        data = self._receive()
+        while data[-1] != _NEWLINE:
+            data += self._receive()
+        return _result("the request", json.loads(data))
+
     def exchange_all(self, requests: list[bytes]) -> list[bytes]:
         """Send lines at once, return as many lines, in the order in which they come."""
         self._socket.sendall(b"".join(requests))
@@ -55,14 +66,17 @@ class Client:
 
     def ask(self, method: str, /, **params: object) -> Any:
         """The result. Raises RuntimeError for an error."""
-        reply = self.call(method, **params)
-        if "error" in reply:
-            raise RuntimeError(f"{method}: {reply['error']}")
-        return reply["result"]
+        return _result(method, self.call(method, **params))
 
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()
+
+
+def _result(method: str, reply: dict[str, Any]) -> Any:
+    if "error" in reply:
+        raise RuntimeError(f"{method}: {reply['error']}")
+    return reply["result"]
 
 
 class Daemon:

@@ -86,6 +86,15 @@ def test_core_has_a_row_for_each_target(tmp_path: Path) -> None:
     assert all(f"| {name} |" in text for name in rows)
 
 
+def test_check_finds_what_is_spoiled(tmp_path: Path) -> None:
+    rows = bench("check", tmp_path / "repository")
+    assert rows["spoiled calls and imports that are found"]["met"]
+    assert rows["texts whose diagnostics differ from those of ty alone"]["value"] == 0
+    for name, one in rows.items():
+        if name.startswith(("untouched functions", "other clients")):
+            assert one["value"] == 0, name
+
+
 def test_the_oracle_knows_a_wrong_answer(tmp_path: Path) -> None:
     root = tmp_path.resolve() / "tree"
     put(str(root), small())

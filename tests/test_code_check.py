@@ -316,9 +316,9 @@ def test_attributes_are_taken_out_to_be_completed() -> None:
     names = [concerned(source, diagnostic(0, *span)) for span in spans]
     names.append(concerned(source, diagnostic(1, 7, 13, "`x.five`")))
     text, places = without(source, [name for name in names if name])
-    assert text == "a.. = b. + four\nimport x.five"
+    assert text == "a.o.t = b.t + four\nimport x.five"
     columns = [(place["line"], place["character"]) for place in places]
-    assert columns == [(0, 2), (0, 3), (0, 8), (0, 11), (1, 9)]
+    assert columns == [(0, 3), (0, 5), (0, 11), (0, 14), (1, 9)]
 
 
 def test_nothing_is_written(client: Wire, repo: Path) -> None:

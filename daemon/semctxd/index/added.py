@@ -83,16 +83,19 @@ def concerned(source: Source, diagnostic: dict[str, Any]) -> Named | None:
 
 
 def without(source: Source, names: Sequence[Named]) -> tuple[str, list[dict[str, int]]]:
-    """The text without the attributes among these names, and where each name is, or was: there a server can be asked
-    what would fit. Behind a dot it completes only what begins like the name that stands there."""
+    """The text without all but the first letter of the attributes among these names, and where to ask a server what
+    would fit. Behind a dot it completes what is like the whole name that stands there: with one letter, what has that.
+    Elsewhere it completes what is like the part before the place, and searches all modules for it: so before the name.
+    """
     lines = list(source.lines)
     out = {name for name in names if name.is_attribute(source)}
     for name in sorted(out, key=lambda name: (name.line, -name.start)):
         line = lines[name.line]
-        lines[name.line] = line[: name.start] + line[name.start + len(name.name) :]
+        lines[name.line] = line[: name.start + 1] + line[name.start + len(name.name) :]
     places = []
     for name in names:
-        column = name.start - sum(len(one.name) for one in out if one.line == name.line and one.start < name.start)
+        earlier = sum(len(one.name) - 1 for one in out if one.line == name.line and one.start < name.start)
+        column = name.start - earlier + (name in out)
         places.append({"line": name.line, "character": width(lines[name.line][:column])})
     return "\n".join(lines), places
 

@@ -19,7 +19,7 @@ from semctxd.index.source import Source, show
 Json = dict[str, Any]
 
 _FILES, _PLACES = 50, 100
-_PROBES_MAX = 8  # unknown names that the server is asked about for one check
+_PROBES_MAX = 4  # unknown names that the server is asked about for one check
 _WAYS_MAX = 12
 _BUILTINS = frozenset(dir(builtins))
 
