@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.x")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[daemon]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[daemon,cli]" --group dev
 	@touch $@
 
 $(DJANGO)/django: $(INSTALLED)

@@ -63,6 +63,14 @@ def test_metrics_for_prometheus(daemon: Daemon) -> None:
     assert names >= {"semctx_health", "semctx_loop_lag_seconds", "semctx_connections"}
 
 
+def test_the_dashboard_fetches_nothing_from_elsewhere(daemon: Daemon) -> None:
+    said = ask("/")
+    assert said.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in said.headers["content-security-policy"]
+    assert b"http://" not in said.body
+    assert b"https://" not in said.body
+
+
 def test_health_is_what_the_socket_says(daemon: Daemon, repo: Path) -> None:
     client = daemon.client()
     client.hover(repo, "shop/orders.py", 11, 30)

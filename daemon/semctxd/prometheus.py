@@ -86,7 +86,7 @@ def _operations(
         Row(f"{name}_duration_seconds", "histogram", "From asking to the answer.", labels, list(each)),
         Row(f"{name}_errors", "counter", "Answers that were errors.", (*labels, "error"), errors),
     ]
-    if not by_owner.keys() - {()}:
+    if labels == ("method",):  # the daemon's own
         cached = [(values, of["cached"]) for values, of in each]
         found.append(Row(f"{name}_cached", "counter", "Requests answered from memory.", labels, cached))
     return found

@@ -175,6 +175,7 @@ _COMMANDS: Commands = {
     "status": ("daemon.status", "whether the daemon runs, and what it holds", _nothing),
     "health": ("daemon.health", "whether all is well, and if not, what to do", _nothing),
     "metrics": ("stored.metrics", "counts and latencies of everything", _metrics),
+    "top": ("top.run", "a live view of the daemon (needs the extra `cli`)", _nothing),
     "start": ("daemon.start", "start the daemon, if none runs", _nothing),
     "stop": ("daemon.stop", "have the daemon finish its work and leave", _nothing),
     "restart": ("daemon.restart", "stop, then start", _nothing),

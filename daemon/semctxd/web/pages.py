@@ -1,10 +1,11 @@
-"""What the endpoint serves: metrics for Prometheus, health for probes."""
+"""What the endpoint serves: a dashboard, metrics for Prometheus, health for probes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from importlib import resources
 
 import msgspec
 from anyio import to_thread
@@ -41,7 +42,13 @@ def pages(service: Service) -> Pages:
         both = {"health": health.report(service), "metrics": readings.metrics(service)}
         return Page(msgspec.json.encode(both), _JSON)
 
+    html = resources.files("semctxd.web").joinpath("page.html").read_bytes()
+
+    async def dashboard() -> Page:
+        return Page(html, "text/html; charset=utf-8")
+
     return {
+        "/": dashboard,
         "/metrics": metrics,
         "/health": probe(lambda report: report),
         "/health/lsp": probe(health.of_servers),

@@ -1,0 +1,21 @@
+"""`semctx top`: a live view of the daemon in the terminal."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from semctx.errors import SemctxError
+
+TYPE_CHECKING = False  # importing typing would cost every command 5 ms
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+
+def run(arguments: Namespace) -> int:
+    """Show it until the user leaves. Raises SemctxError where the library for it is not installed."""
+    if find_spec("textual") is None:
+        raise SemctxError("DaemonUnavailable", "`semctx top` is not installed here", hint="pip install 'semctx[cli]'")
+    from semctx.cli.top.app import Top
+
+    Top(start=not arguments.no_start).run()
+    return 0
