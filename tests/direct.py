@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from semctxd.lsp.session import CAPABILITIES
+from semctxd.lsp.capabilities import CAPABILITIES
 
 TY = [os.path.join(sysconfig.get_path("scripts"), "ty"), "server"]
 

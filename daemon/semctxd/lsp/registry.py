@@ -42,7 +42,6 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One language server of the registry."""
 
     languages: list[str]
-    module: str
     command: list[str]
     install: str
     probe: str

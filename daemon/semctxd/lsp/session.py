@@ -17,6 +17,7 @@ from anyio import to_thread
 from semctx.errors import SemctxError
 from semctxd.child import Child, Completeness, Spawn, Terms
 from semctxd.errors import ServerError
+from semctxd.lsp.capabilities import CAPABILITIES
 from semctxd.lsp.interpreter import environment_file, import_folders
 from semctxd.lsp.opened import Opened
 from semctxd.lsp.readiness import GIVE_UP_S, Readiness
@@ -46,50 +47,6 @@ _KEPT_ENVIRONMENT = (
 _CONTENT_MODIFIED, _SERVER_CANCELLED = -32801, -32802
 _REPORTED_URI = re.compile(rb'"file://([^"\\]+)"')
 _MAX_REPORTED = 10_000
-
-_METHODS = ("definition", "declaration", "typeDefinition", "implementation")
-CAPABILITIES: dict[str, Any] = {
-    "general": {"positionEncodings": ["utf-16"]},
-    "window": {"workDoneProgress": True},
-    "workspace": {
-        "configuration": True,
-        "workspaceFolders": True,
-        "didChangeConfiguration": {"dynamicRegistration": True},
-        "didChangeWatchedFiles": {"dynamicRegistration": True, "relativePatternSupport": True},
-        "symbol": {"symbolKind": {"valueSet": list(range(1, 27))}},
-        "diagnostics": {"refreshSupport": True},
-    },
-    "textDocument": {
-        "synchronization": {"didSave": True},
-        "documentSymbol": {"hierarchicalDocumentSymbolSupport": True, "symbolKind": {"valueSet": list(range(1, 27))}},
-        "completion": {"completionItem": {"documentationFormat": ["markdown", "plaintext"]}},
-        "hover": {"contentFormat": ["markdown", "plaintext"]},
-        "signatureHelp": {"signatureInformation": {"documentationFormat": ["markdown", "plaintext"]}},
-        "references": {},
-        "documentHighlight": {},
-        "foldingRange": {},
-        "selectionRange": {},
-        "callHierarchy": {},
-        "typeHierarchy": {},
-        "inlayHint": {},
-        "diagnostic": {"relatedDocumentSupport": True},
-        "semanticTokens": {
-            "requests": {"full": True, "range": True},
-            "tokenTypes": [
-                "namespace", "type", "class", "enum", "interface", "struct", "typeParameter", "parameter",
-                "variable", "property", "enumMember", "event", "function", "method", "macro", "keyword",
-                "modifier", "comment", "string", "number", "regexp", "operator", "decorator",
-            ],
-            "tokenModifiers": [
-                "declaration", "definition", "readonly", "static", "deprecated", "abstract", "async", "modification",
-                "documentation", "defaultLibrary",
-            ],
-            "formats": ["relative"],
-        },
-        **{name: {"linkSupport": True} for name in _METHODS},
-    },
-}  # fmt: skip
-"""The one client profile of every session, whoever caused it to start. UTF-16 only: editors follow nothing else."""
 
 
 class LspSession(Child):
