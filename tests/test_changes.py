@@ -492,6 +492,24 @@ def test_something_mounted_over_a_watched_folder(repo: Path, tmp_path: Path, ove
         assert client.ask("health")["status"] == "ok"
 
 
+def test_an_overlay_mounted_later_is_swept_from_then_on(repo: Path, tmp_path: Path) -> None:
+    place = tmp_path.resolve()
+    for name in ("lower/sub", "upper", "work"):
+        (place / name).mkdir(parents=True)
+    value(repo / "pkg/sub/one.py", "int")
+    use(repo, "pkg.sub.one")
+    value(place / "lower/sub/one.py", "str")
+    layers = f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work"
+    with daemon_at(config="[daemon]\ngate_deadline_s = 10\n", prefix=["unshare", "-Urm"]) as daemon:
+        client = daemon.client()
+        assert kind(client, repo) == "int"
+        enter = ["nsenter", "-t", str(daemon.pid), "-U", "-m", "--preserve-credentials"]
+        subprocess.run([*enter, "mount", "-t", "overlay", "overlay", "-o", layers, repo / "pkg"], check=True)
+        assert kind(client, repo) == "str"
+        value(place / "lower/sub/one.py", "bytes")  # below the mount: no event
+        assert kind(client, repo) == "bytes"
+
+
 def test_a_memory_map_is_seen_when_its_writer_is_done(client: Wire, repo: Path) -> None:
     value(repo / "one.py", "int")
     use(repo, "one")

@@ -237,7 +237,7 @@ def test_two_thousand_connections() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     try:
-        with daemon_at() as daemon:
+        with daemon_at(prefix=["prlimit", "--nofile=1024:4096"]) as daemon:  # it raises the lower limit itself
             clients: list[Wire] = []
             for _ in range(4):
                 clients.extend(daemon.client() for _ in range(500))  # half of what the kernel queues
@@ -329,6 +329,13 @@ def test_standard_error_that_nobody_reads_costs_no_request(repo: Path, tmp_path:
     whole = [json.loads(line) for line in lines if line.endswith(b"}")]
     assert len(lines) - len(whole) <= 1  # one was torn
     assert [line["method"] for line in whole[-10:]] == ["cache/stats"] * 10  # it goes on when it is read
+
+
+def test_closed_standard_streams_are_no_place_for_connections(repo: Path) -> None:
+    """A line of the log would end up in the reply to whoever got that descriptor."""
+    with daemon_at(prefix=["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-']) as daemon:
+        assert [os.readlink(f"/proc/{daemon.pid}/fd/{standard}") for standard in (0, 1, 2)] == ["/dev/null"] * 3
+        assert daemon.client().ask("symbols/find", root=str(repo), name="Order")["symbols"]
 
 
 def test_a_file_system_that_goes_read_only(repo: Path, tmp_path: Path) -> None:

@@ -89,6 +89,12 @@ def test_a_full_disk_loses_lines_not_requests(capfd: pytest.CaptureFixture[str])
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_standard_error_that_was_closed_loses_lines_not_requests() -> None:
+    code = 'import os; from semctxd import logs; logs.configure("info", None, json=True); os.close(2); '
+    code += 'logs.get("rpc").info("request"); print("on")'
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "on\n"
+
+
 def test_a_file_that_cannot_be_opened_is_said_on_standard_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

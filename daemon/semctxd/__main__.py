@@ -30,8 +30,9 @@ def main(argv: list[str] | None = None) -> int:
 
     if arguments.check_config is not None:
         return _check(arguments.check_config, arguments.set)
-    from semctxd.detach import Ready, detach
+    from semctxd.detach import Ready, detach, fill_standard_streams
 
+    fill_standard_streams()
     config_file, socket_file, log_file = config_path(), socket_path(), log_path()  # before the folder is left
     ready = detach(log_file) if arguments.detach else Ready()
     from semctxd import logs

@@ -41,6 +41,16 @@ class Ready:
         self._fd = None
 
 
+def fill_standard_streams() -> None:
+    """Make those that were closed /dev/null: the next file to be opened, a client's connection say, would take their
+    place, and get what is meant for them."""
+    for standard in (0, 1, 2):
+        try:
+            os.fstat(standard)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is this one
+
+
 def detach(log_path: str) -> Ready:
     """Go on in a forked process that is tied to nothing; the calling process waits for its report and exits.
 

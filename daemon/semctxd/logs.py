@@ -10,7 +10,6 @@ import logging
 import logging.handlers
 import os
 import select
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -42,7 +41,7 @@ def configure(level: str, path: str | None, json: bool | None = None) -> None:
     logging.raiseExceptions = False
     handler, problem = _handler(path)
     if json is None:
-        json = path is not None or not sys.stderr.isatty()
+        json = path is not None or not os.isatty(_STDERR)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_SHARED,
@@ -51,7 +50,7 @@ def configure(level: str, path: str | None, json: bool | None = None) -> None:
                 *(
                     [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
                     if json
-                    else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+                    else [structlog.dev.ConsoleRenderer(colors=os.isatty(_STDERR))]
                 ),
             ],
         )
