@@ -1,4 +1,4 @@
-"""Every command and every program of docs/cli.md and docs/client.md, run in order, gives what the document shows."""
+"""Every command and every program of the documents, run in order, gives what the document shows."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def world(place: str, repo: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     subprocess.run(["semctx", "stop"], env=env, capture_output=True)
 
 
-@pytest.mark.parametrize("name", ["cli.md", "client.md"])
+@pytest.mark.parametrize("name", ["cli.md", "client.md", "monitoring.md", "deployment.md"])
 def test_what_the_documents_show(world: dict[str, str], repo: Path, name: str) -> None:
     for step in steps(name):
         done = subprocess.run(
