@@ -286,6 +286,14 @@ def test_what_is_given_up_is_given_up_in_the_server(repo: Path, tmp_path: Path) 
         client.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": number}})
         assert client.receive()["error"]["data"]["type"] == "Cancelled"
         eventually(lambda: "$/cancelRequest" in record.read_text(), "the server is told")
+        for number in range(20):
+            (repo / f"shop/more{number}.py").write_text("")
+        number = client.start("diagnostics", root=str(repo))
+        eventually(lambda: record.read_text().count("textDocument/diagnostic") == 8, "it is asked about eight at once")
+        client.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": number}})
+        assert client.receive()["error"]["data"]["type"] == "Cancelled"
+        eventually(lambda: record.read_text().count("$/cancelRequest") == 9, "and told of each")
+        assert record.read_text().count("textDocument/diagnostic") == 8
 
 
 def test_what_an_unwatched_folder_says_is_not_kept(client: Wire, repo: Path) -> None:

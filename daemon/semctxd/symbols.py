@@ -48,6 +48,7 @@ SERVED = frozenset({*_WAYS, "diagnostics"})
 """The methods that a language server has a part in."""
 
 _NULL = msgspec.Raw(b"null")
+_AT_ONCE = 8  # requests of one question: others are served between them, and the last is not late for its deadline
 _DOES_NOT_KNOW = ("ServerError", "ServerUnavailable")
 
 
@@ -102,6 +103,7 @@ class _Server:
         self._workspace = workspace
         self._session = session
         self._overlays = overlays
+        self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def answer(self, way: _Way, target: dict[str, Any]) -> msgspec.Raw:
         """What it says of a target; null where it does not know such requests."""
@@ -133,7 +135,8 @@ class _Server:
             return _NULL
 
     async def _said(self, work: Work) -> msgspec.Raw:
-        answer = await self._workspace.answer(work)
+        async with self._slots:
+            answer = await self._workspace.answer(work)
         if answer.completeness == "indexing":
             self.completeness = "indexing"
         return msgspec.Raw(answer.raw)
