@@ -283,7 +283,7 @@ async def test_one_that_asks_without_sense(tmp_path: Path, record: Path) -> None
 async def test_a_megabyte_on_standard_error_blocks_nothing(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "floods standard error", record)) as keeper:
         for _ in range(3):
-            assert await keeper.ask() == "through"
+            assert await keeper.ask() == {"standard error": "through"}
 
 
 async def test_replies_that_nobody_waits_for(tmp_path: Path, record: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import psutil
 import pytest
 
+from semctxd import memory
 from semctxd.config import Config
 from semctxd.errors import ShuttingDown
-from semctxd.health import memory_bytes
 from semctxd.service import Service
 from semctxd.workspace import Workspace
 from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually, sources
@@ -253,8 +255,33 @@ async def test_a_task_that_fails_takes_nothing_along(tmp_path: Path, capsys: pyt
     assert "task_failed" in capsys.readouterr().out
 
 
+async def test_a_workspace_that_is_being_closed_ends_its_children_even_if_its_closer_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    """The shield in `Service.close`: housekeeping may be closing an idle workspace when the daemon leaves."""
+    root = tmp_path / "root"
+    root.mkdir()
+    config = msgspec.toml.decode(configured(command("rude", "ignores its end", tmp_path / "record")), type=Config)
+    async with anyio.create_task_group() as tasks:
+        service = Service(sources(config), tasks)
+        workspace = await service.workspace(str(root))
+        session = workspace.servers.session("python", "", service.env)
+        session.warm()
+        async with asyncio.timeout(PATIENCE_S):
+            while session.state != "ready":
+                await asyncio.sleep(0.002)
+        pid = session.pid
+        with anyio.CancelScope() as closing:
+            closing.cancel()
+            await service.close(workspace)
+        assert pid
+        assert not psutil.pid_exists(pid)
+        await service.drain()
+        tasks.cancel_scope.cancel()
+
+
 def test_a_process_that_is_gone_has_no_memory() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    assert memory_bytes(process.pid) == 0
-    assert memory_bytes(os.getpid()) > 1_000_000
+    assert memory.of_process(process.pid) == 0
+    assert memory.of_process(os.getpid()) > 1_000_000

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from typing import Any
 
 how, record = sys.argv[1:]
+hoard: list[bytes] = []
 if os.path.isfile(how):
     with open(how) as told:
         how = told.read()
@@ -89,7 +91,7 @@ def misbehave(number: int, asked: int) -> None:
             send({"jsonrpc": "2.0", "id": 1, "method": "workspace/configuration", "params": {"items": 5}})
         case "floods standard error":
             sys.stderr.write("warning: cheese\n" * 65536)
-            answer(number, "through")
+            answer(number, {"standard error": "through"})
         case "strange replies":
             send({"jsonrpc": "2.0", "id": "no number", "result": 1})
             send({"jsonrpc": "2.0", "id": 4711, "result": 1})
@@ -110,6 +112,15 @@ def misbehave(number: int, asked: int) -> None:
             os.close(0)
             while True:
                 time.sleep(3600)
+        case "stops":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "200 MB":
+            send_raw(b'Content-Length: 200000000\r\n\r\n{"jsonrpc":"2.0","id":%d,"result":"' % number)
+            for _ in range(199):
+                send_raw(b"x" * 1_000_000)
+            send_raw(b"x" * (1_000_000 - len(b'{"jsonrpc":"2.0","id":%d,"result":""}' % number)) + b'"}')
+        case "grows":
+            hoard.append(b"x" * 300_000_000)
         case "stops reading":
             while True:
                 time.sleep(3600)
@@ -142,6 +153,9 @@ def main() -> None:
                 sys.exit(0)
             if method == "$/cancelRequest" and how == "mutters":
                 send({"jsonrpc": "2.0", "method": "window/logMessage", "params": {"type": 3, "message": "in a moment"}})
+        elif method == "statistics":
+            if how != "never reads":
+                answer(number, None)
         elif method == "shutdown" or ".semctx-probe.py" in json.dumps(message):
             answer(number, None)
         else:
