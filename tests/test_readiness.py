@@ -30,12 +30,12 @@ NEWS = [What.APPEARED, What.MODIFIED, What.GONE]
 
 def test_answers_are_early_until_the_sign() -> None:
     readiness = Readiness(SERVERS["basedpyright"])
-    assert readiness.is_due
+    assert readiness.due
     assert not readiness.hears("window/logMessage", b'{"message":"Loading"}', 1.0)
     assert not readiness.hears("window/showMessage", SIGN[1], 1.0)
     assert readiness.completeness(sent_at=1.0) == "indexing"
     assert readiness.hears(*SIGN, now=2.0)
-    assert not readiness.is_due
+    assert not readiness.due
     assert readiness.completeness(sent_at=1.0) == "indexing"  # it was asked before
     assert readiness.completeness(sent_at=3.0) == ""
     assert not readiness.hears(*SIGN, now=4.0)  # of its own accord
@@ -45,11 +45,18 @@ def test_each_notice_has_a_sign_of_its_own() -> None:
     readiness = Readiness(SERVERS["basedpyright"])
     assert readiness.hears(*SIGN, now=1.0)
     readiness.told(signs=False)
-    assert not readiness.is_due
+    assert not readiness.due
     readiness.told(signs=True)
     readiness.told(signs=True)
     assert not readiness.hears(*SIGN, now=2.0)
     assert readiness.hears(*SIGN, now=3.0)
+    readiness.told(signs=True)
+    due = readiness.due
+    readiness.told(signs=True)
+    assert not readiness.settle(due, now=4.0)  # it answered what was asked after the first, and not yet the second
+    assert readiness.settle(1, now=5.0)
+    assert readiness.completeness(sent_at=4.5) == "indexing"
+    assert readiness.completeness(sent_at=5.5) == ""
 
 
 def test_a_server_without_a_sign() -> None:

@@ -20,41 +20,35 @@ class Readiness:
     def __init__(self, server: Server) -> None:
         self._sign = server.sign
         self._pattern = re.compile(server.sign.pattern.encode() if server.sign else b"")
-        self._due = 1 if server.sign else 0
+        self.due = 1 if server.sign else 0  # signs that are still to come
         self._since = 0.0  # when the last sign that was due came
         self.usual: Completeness = "unknown" if server.readiness == "unknown" else ""
         self.has_begun = not server.sign  # its first sign came
         self.is_late = False  # requests wait no longer
 
-    @property
-    def is_due(self) -> bool:
-        """Whether a sign is still to come."""
-        return self._due > 0
-
     def told(self, signs: bool) -> None:
         """The server was told something, which it will answer with its sign or not."""
-        self._due += signs
+        self.due += signs
 
     def hears(self, method: str, params: bytes, now: float) -> bool:
         """Whether a notification is the sign after which no other is due."""
-        if not self._due or not self._sign or method != self._sign.method or not self._pattern.search(params):
+        if not self.due or not self._sign or method != self._sign.method or not self._pattern.search(params):
             return False
         self.has_begun = True
-        self._due -= 1
-        if self._due:
-            return False
-        self.settle(now)
-        return True
+        return self.settle(1, now)
 
-    def settle(self, now: float) -> None:
-        """No sign is due any more."""
-        self._due, self._since, self.is_late = 0, now, False
+    def settle(self, signs: int, now: float) -> bool:
+        """So many signs came, or will not come; whether none is due now."""
+        self.due, self.is_late = max(0, self.due - signs), False
+        if not self.due:
+            self._since = now
+        return not self.due
 
     def give_up(self) -> None:
         """No sign will ever come."""
         self.usual = "unknown"
-        self.settle(0.0)
+        self.settle(self.due, 0.0)
 
     def completeness(self, sent_at: float) -> Completeness:
         """What the reply that is here lacks, to a request that was sent then."""
-        return "indexing" if self._due or sent_at < self._since else self.usual
+        return "indexing" if self.due or sent_at < self._since else self.usual

@@ -103,7 +103,7 @@ class LspSession(Child):
                 self.renew()
             elif self._server.sign:
                 self._tell()
-                if self._readiness.is_due and not self._readiness.is_late:
+                if self._readiness.due and not self._readiness.is_late:
                     self._wait_for_sign()
         return super().ask(method, params, reply, overlays)
 
@@ -307,7 +307,7 @@ class LspSession(Child):
             self.renew()
             return
         self._tell()
-        if self._readiness.is_due:
+        if self._readiness.due:
             self._wait_for_sign()
             self.ready("indexing", self.why)
         else:
@@ -330,14 +330,13 @@ class LspSession(Child):
         nothing to say to the server; its reply to a later request stands for it then."""
         self._readiness.is_late = True
         if self._readiness.has_begun:
-            self.send(self._server.probe, self._nothing(), self._answered_late)
+            self.send(self._server.probe, self._nothing(), partial(self._answered_late, self._readiness.due))
         else:
             self._patience = self._loop.call_later(GIVE_UP_S, self._give_up_sign)
         self._resume()
 
-    def _answered_late(self, raw: bytes | None, error: SemctxError | None) -> None:
-        if self._readiness.is_late:
-            self._readiness.settle(time.perf_counter())
+    def _answered_late(self, signs: int, raw: bytes | None, error: SemctxError | None) -> None:
+        if self._readiness.is_late and self._readiness.settle(signs, time.perf_counter()):
             self._settled_down()
 
     def _give_up_sign(self) -> None:
