@@ -29,6 +29,7 @@ from semctxd.lsp.registry import registry
 Place = tuple[str, int]
 """A file, relative to the root, and the line of a function's name in it (0-based)."""
 
+_ROUNDS = 9
 _HOVER, _REFERENCES = "textDocument/hover", "textDocument/references"
 
 
@@ -39,10 +40,12 @@ def run(options: Options) -> list[Row]:
         root = copy(options.repository, os.path.join(os.path.realpath(made), "tree"))
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", os.path.join(root, ".venv")], check=True)
         places = [(case.file, case.function_line) for case in functions(root, 60)]
+        if len(places) < 2 + 3 * _ROUNDS:
+            raise SystemExit(f"{options.repository} has too few functions")
         for name in registry().servers:
             config = f"[daemon]\ndeadline_s = {PATIENCE_S}\n[languages.python]\nserver = '{name}'\n"
             with Daemon(config) as daemon:
-                rows += _figures(name, daemon, root, iter(places), 2 if options.quick else 9)
+                rows += _figures(name, daemon, root, iter(places), 2 if options.quick else _ROUNDS)
     return rows
 
 
