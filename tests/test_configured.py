@@ -122,8 +122,8 @@ def server(client: Wire) -> dict[str, Any]:
 
 def test_a_wrong_one_is_refused_with_its_line_and_the_old_one_stays(daemon: Daemon) -> None:
     client = daemon.client()
-    daemon.configure("[cache]\nttl_s = 7\nttl = 7\n")
-    problem = f"{file_of(daemon)}:3: [cache] has no ttl; allowed are max_bytes, max_entries, ttl_s"
+    daemon.configure("[cache]\nttl_s = 7\n[http]\nprt = 7\n")
+    problem = f"{file_of(daemon)}:4: [http] has no prt; allowed are port"
     error = client.fails("config/reload")
     assert (error["data"]["type"], error["message"]) == ("ConfigRefused", problem)
     assert client.ask("cache/stats")["ttl_s"] == 100

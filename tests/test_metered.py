@@ -57,7 +57,7 @@ def test_what_was_asked_and_how_it_ended(used: Daemon, repo: Path) -> None:
     find, hover = said["operations"]["symbols/find"], said["operations"]["lsp/request"]
     assert (find["total"], find["cached"], find["error"], find["errors"]) == (5, 2, 1, {"SymbolNotFound": 1})
     assert (hover["total"], hover["cached"], hover["success"]) == (3, 2, 3)
-    assert hover["buckets"]["10"] == 3
+    assert hover["buckets"]["10"] >= 2
     assert hover["p50_ms"] <= hover["p90_ms"] <= hover["p99_ms"] <= hover["max_ms"] <= hover["sum_ms"]
     assert said["under_way"] == 1  # this very request
     assert said["connections"] >= 1
