@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Self
 
@@ -56,12 +55,12 @@ class Pins:
         pins.pop(root, None)
         if pin is not None:
             pins[root] = pin
-        folder = os.path.dirname(self._path)
-        os.makedirs(folder, 0o700, exist_ok=True)
-        fd, temporary = tempfile.mkstemp(dir=folder)  # mode 0600
+        os.makedirs(os.path.dirname(self._path), 0o700, exist_ok=True)
+        new = self._path + ".new"
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with open(fd, "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(pins)))
-        os.replace(temporary, self._path)
+        os.replace(new, self._path)
 
 
 class Settings:

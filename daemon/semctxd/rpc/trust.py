@@ -53,7 +53,7 @@ def _pinned(service: Service, settings: Settings, pin: Pin | None) -> object:
     try:
         service.pins.put(settings.root, pin)
     except OSError as error:
-        raise StateUnwritable(f"{error.filename}: {error.strerror}") from error
+        raise StateUnwritable(str(error)) from error
     if workspace := service.workspaces.get(settings.root):
         workspace.reconfigure()
     return _state(_read_at(service, settings.root))
