@@ -27,7 +27,7 @@ from bench.storm import Question, Tree, Writer, plant
 _CLIENTS = 2
 _EDIT_SHARE = 0.1
 _SECONDS, _QUICK_SECONDS = 60.0, 6.0
-_KILLS, _QUICK_KILLS = 7, 1
+_KILLS, _QUICK_KILLS = 4, 1  # after five crashes in three minutes a server is given up, on purpose
 _SAMPLES, _QUICK_SAMPLES = 400, 40
 _REPEATS = 200
 _WITNESS_PATIENCE_S = 30.0

@@ -27,8 +27,8 @@ from bench.oracle import at
 from bench.repository import copy, put, sources
 from bench.rows import Peer, Row, Target, row
 
-_TASKS, _QUICK_TASKS = 40, 2
-_SAVES, _QUICK_SAVES = 200, 8
+_TASKS, _QUICK_TASKS = 20, 2
+_SAVES, _QUICK_SAVES = 100, 8
 _OPEN_FILES = 6
 _ASKED = ("lsp/request", "context/query", "symbols/find")
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -273,8 +273,9 @@ def _edit(work: Work, file: str, name: str, number: int) -> None:
 def editor(work: Work, saves: int) -> None:
     """Some files are open; the user types in one of them, rests the cursor, saves, follows a definition, comes back."""
     chance = work.chance
-    opened = [chance.choice(work.files)]
-    _open(work, opened[0])
+    opened = chance.sample(work.files, min(_OPEN_FILES - 2, len(work.files)))
+    for file in opened:
+        _open(work, file)
     for _ in range(saves):
         file = opened[-1]
         lines = work.text(file).split("\n")
