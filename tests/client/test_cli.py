@@ -302,6 +302,11 @@ def test_find(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "find", "check").splitlines()[-2:] == ["2 more: see --limit", "1.00 ms"]
 
 
+def test_an_answer_that_is_not_complete_says_so(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    peer.plays(answering({"symbols/find": {**ANSWERS["symbols/find"], "completeness": "indexing"}}))
+    assert "not complete: the language server still reads the repository" in run(capsys, "find", "check").splitlines()
+
+
 def test_status(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     peer.plays(answering(ANSWERS))
     assert run(capsys, "status").splitlines() == [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -122,10 +121,12 @@ def test_a_daemon_of_another_protocol(peer: Peer, examine: Callable[..., Found])
     assert "speaks protocol" in examine(code=1)["daemon"][1]
 
 
-def test_a_daemon_that_is_not_installed(place: str, repo: Path) -> None:
-    client = Path(semctx.__file__).parents[1]
-    run = f"import sys; sys.path.insert(0, {str(client)!r}); from semctx.cli import main; sys.exit(main(['doctor']))"
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", run], cwd=repo, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "warning  daemon's program: it is not installed here" in done.stdout
-    assert "pip install 'semctx[daemon]'" in done.stdout
+def test_a_daemon_that_is_not_installed(
+    place: str, examine: Callable[..., Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "semctxd", raising=False)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if not os.path.isdir(os.path.join(path, "semctxd"))])
+    found = examine(code=1)
+    assert found["daemon's program"][0] == "warning"
+    assert found["daemon's program"][2] == "pip install 'semctx[daemon]'"
+    assert found["daemon"][0] == "problem"
