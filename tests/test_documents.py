@@ -232,6 +232,17 @@ def test_another_file_changes_while_a_document_is_open(daemon: Daemon, repo: Pat
         assert finds(editor, repo, f"Extra{number}")
 
 
+def test_what_only_the_open_text_imports_is_depended_on(daemon: Daemon, repo: Path) -> None:
+    """What the disk imports, by which answers outlive other edits, says nothing of a view."""
+    editor = daemon.client()
+    finds(editor, repo, "value")  # the indexer runs, and can say what the disk imports
+    assert sees(editor, repo) == "int"
+    show(editor, repo, "from shop.extra import made\n\nresult = made()\n", USE)
+    for kind in ("str", "bytes", "float"):
+        (repo / "shop/extra.py").write_text(f"def made() -> {kind}: ...\n")
+        assert sees(editor, repo) == kind
+
+
 def test_an_ignored_or_foreign_file_is_not_indexed_by_being_open(daemon: Daemon, repo: Path) -> None:
     editor = daemon.client()
     show(editor, repo, "def hidden(): ...\n", "node_modules/hidden.py")

@@ -80,7 +80,7 @@ def world(place: str, repo: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     subprocess.run(["semctx", "stop"], env=env, capture_output=True)
 
 
-@pytest.mark.parametrize("name", ["cli.md", "client.md", "monitoring.md", "deployment.md"])
+@pytest.mark.parametrize("name", ["cli.md", "client.md", "documents.md", "monitoring.md", "deployment.md"])
 def test_what_the_documents_show(world: dict[str, str], repo: Path, name: str) -> None:
     for step in steps(name):
         done = subprocess.run(
