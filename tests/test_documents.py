@@ -111,7 +111,7 @@ def test_who_leaves_a_view_takes_nothing_along(daemon: Daemon, repo: Path) -> No
 def test_every_kind_of_answer_sees_it(daemon: Daemon, repo: Path, tmp_path: Path) -> None:
     """Each is what a repository gives where the text is saved; the indexer's too, byte for byte."""
     text = (repo / "shop/validation.py").read_text().replace("validate_email", "validate_parcel")
-    text += '\n\ndef weigh_parcel(parcel: str) -> int:\n    """Weigh a parcel."""\n    return len(parcel)\n'
+    text += '\n\ndef weigh_parcel(parcel: str) -> int:\n    """Weigh a parcel."""\n    return len(parcell)\n'
     saved = tmp_path / "saved" / "repo"
     shutil.copytree(repo, saved)
     (saved / "shop/validation.py").write_text(text)
@@ -140,8 +140,16 @@ def answers(client: Wire, repo: Path, spelt: Path) -> list[object]:
         client.lsp(repo, DIAGNOSTICS, {"textDocument": {"uri": f"file://{repo}/shop/orders.py"}})["items"],
         client.call("symbols/find", root=str(repo), name="weigh_parcel").get("result", {}).get("symbols"),
     ]
-    for method, params in (("context/query", {"targetFile": "shop/orders.py"}), ("files/relevant", {})):
-        answer = client.ask(method, root=str(repo), intent="weigh a parcel", **params)
+    named: dict[str, object] = {"name": "weigh_parcel" if found[-1] else "validate_email"}
+    asked: list[tuple[str, dict[str, object]]] = [
+        ("context/query", {"intent": "weigh a parcel", "targetFile": "shop/orders.py"}),
+        ("files/relevant", {"intent": "weigh a parcel"}),
+        ("diagnostics", {"file": "shop/validation.py"}),
+        *((f"symbols/{method}", named) for method in ("body", "references", "hover", "callers")),
+        ("symbols/overview", {"file": "shop/validation.py"}),
+    ]
+    for method, params in asked:
+        answer = client.ask(method, root=str(repo), **params)
         found.append({key: value for key, value in answer.items() if key not in ("meta", "enriched")})
     return [_respelt(one, f"file://{repo}/", f"file://{spelt}/") for one in found]
 
@@ -203,9 +211,10 @@ def test_a_disk_change_below_an_open_document(daemon: Daemon, repo: Path, style:
     editor, other = daemon.client(), daemon.client()
     path = repo / ONE
     before = path.stat()
-    show(editor, repo, value("str"))
+    show(editor, repo, value("str") + "def unsaved(): ...\n")
     assert (sees(editor, repo), sees(other, repo)) == ("str", "int")
     assert sees(editor, repo) == "str"
+    assert finds(editor, repo, "unsaved")
     if style == "delete":
         path.unlink()
     else:
@@ -213,6 +222,7 @@ def test_a_disk_change_below_an_open_document(daemon: Daemon, repo: Path, style:
         if style == "same time":
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     after = "" if style == "delete" else "float"
+    assert finds(editor, repo, "unsaved")
     assert (sees(editor, repo), sees(other, repo)) == ("str", after)
     assert finds(editor, repo, "value")
     assert finds(other, repo, "value") == (style != "delete")
@@ -234,13 +244,16 @@ def test_another_file_changes_while_a_document_is_open(daemon: Daemon, repo: Pat
 
 def test_what_only_the_open_text_imports_is_depended_on(daemon: Daemon, repo: Path) -> None:
     """What the disk imports, by which answers outlive other edits, says nothing of a view."""
-    editor = daemon.client()
-    finds(editor, repo, "value")  # the indexer runs, and can say what the disk imports
-    assert sees(editor, repo) == "int"
-    show(editor, repo, "from shop.extra import made\n\nresult = made()\n", USE)
+    editor, other = daemon.client(), daemon.client()
+    (repo / "shop/extra.py").write_text("def made() -> int: ...\n")
+    (repo / "shop/user.py").write_text("from shop.extra import made\n\nresult = made()\n")
+    show(editor, repo, (repo / "shop/user.py").read_text(), USE)
     for kind in ("str", "bytes", "float"):
         (repo / "shop/extra.py").write_text(f"def made() -> {kind}: ...\n")
         assert sees(editor, repo) == kind
+        assert sees(other, repo) == "int"
+        assert kind in other.hover(repo, "shop/user.py", 2, 10)
+        assert not finds(other, repo, f"nothing_{kind}")  # the indexer has said what each of them imports
 
 
 def test_an_ignored_or_foreign_file_is_not_indexed_by_being_open(daemon: Daemon, repo: Path) -> None:
@@ -252,6 +265,8 @@ def test_an_ignored_or_foreign_file_is_not_indexed_by_being_open(daemon: Daemon,
 
 def test_a_folder_that_is_read_again_leaves_open_documents_alone(daemon: Daemon, repo: Path) -> None:
     editor, other = daemon.client(), daemon.client()
+    for number in range(10):  # few files are read otherwise than many
+        (repo / f"shop/more{number}.py").write_text(f"def more{number}(): ...\n")
     show(editor, repo, "def unsaved(): ...\n")
     assert finds(editor, repo, "unsaved")
     shutil.copytree(repo / "shop", repo / "copy")
