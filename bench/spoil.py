@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import random
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ class Spoiled(NamedTuple):
 def functions(root: str, number: int) -> list[Spoiled]:
     """So many functions from files in an order of chance, the same at every run; each kind of mistake in its turn."""
     chance = random.Random(3)
+    packages = frozenset(os.listdir(root)) | sys.stdlib_module_names
     files = list(sources(root))
     chance.shuffle(files)
     found: list[Spoiled] = []
@@ -38,29 +40,33 @@ def functions(root: str, number: int) -> list[Spoiled]:
             data = source.read(_FILE_MAX_BYTES + 1)
         if len(data) > _FILE_MAX_BYTES or not data.isascii() or b"\r" in data or b"\f" in data:
             continue  # so that columns of `ast` are those of LSP
-        found += list(_of_file(file, data.decode(), len(found), chance))[: min(4, number - len(found))]
+        found += list(_of_file(file, data.decode(), len(found), chance, packages))[: min(4, number - len(found))]
     return found
 
 
-def _of_file(file: str, text: str, turn: int, chance: random.Random) -> Iterator[Spoiled]:
+def _of_file(file: str, text: str, turn: int, chance: random.Random, packages: frozenset[str]) -> Iterator[Spoiled]:
     try:
         tree = ast.parse(text)
     except SyntaxError:
         return
-    names = {alias.name: alias for alias in _imported(tree)}
+    names = {alias.name: alias for alias in _imported(tree, packages)}
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     chance.shuffle(nodes)
-    for node in nodes:
-        for kind in (*KINDS[turn % len(KINDS) :], *KINDS[: turn % len(KINDS)]):  # the next in turn that it has
+    while nodes:
+        kinds = (*KINDS[turn % len(KINDS) :], *KINDS[: turn % len(KINDS)])
+        for kind, node in ((kind, node) for kind in kinds for node in nodes):  # the next in turn that the file has
             places = sorted({place for place in _places(node, kind, names) if len(place[2]) > 3})
             line, column, name = chance.choice(places) if places else (0, 0, "")
             lines = text.split("\n")
             wrong = _misspelt(name, text)
             if wrong and lines[line][column : column + len(name)] == name:
                 lines[line] = lines[line][:column] + wrong + lines[line][column + len(name) :]
-                turn += 1
                 yield Spoiled(file, kind, text, "\n".join(lines), line, node.lineno - 1)
+                turn += 1
+                nodes.remove(node)
                 break
+        else:
+            return
 
 
 def _places(node: ast.AST, kind: str, names: dict[str, ast.alias]) -> Iterator[tuple[int, int, str]]:
@@ -74,9 +80,10 @@ def _places(node: ast.AST, kind: str, names: dict[str, ast.alias]) -> Iterator[t
             yield alias.lineno - 1, alias.col_offset, alias.name
 
 
-def _imported(tree: ast.Module) -> Iterator[ast.alias]:
+def _imported(tree: ast.Module, packages: frozenset[str]) -> Iterator[ast.alias]:
+    """The names imported from modules that are there: of others no server can say what they have."""
     for node in tree.body:
-        if isinstance(node, ast.ImportFrom):
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").partition(".")[0] in packages):
             yield from (alias for alias in node.names if alias.name != "*" and not alias.asname)
 
 

@@ -290,6 +290,11 @@ def test_what_stands_around_an_insertion_adds_nothing(head: list[str], tail: lis
     assert len(found) == len(judged(inserted))
 
 
+def test_another_explanation_is_no_other_diagnostic() -> None:
+    before, after = (diagnostic(1, message=f"wrong\n\ninfo: the type is {kind}") for kind in ("int", "str"))
+    assert added(Source("a\nb"), Source("c\nb"), [before], [after]) == []
+
+
 @pytest.mark.parametrize(
     ("line", "start", "end", "message", "name", "is_quoted"),
     [

@@ -110,7 +110,8 @@ def nearest(name: Named, source: Source, items: Sequence[dict[str, Any]]) -> lis
 
 
 def _identity(diagnostic: dict[str, Any]) -> Hashable:
-    return diagnostic.get("code"), diagnostic.get("severity"), diagnostic["message"]
+    """What it says. The lines after the first explain it, by types that a change elsewhere may alter."""
+    return diagnostic.get("code"), diagnostic.get("severity"), diagnostic["message"].partition("\n")[0]
 
 
 def _start(diagnostic: dict[str, Any]) -> Any:
