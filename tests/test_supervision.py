@@ -16,6 +16,8 @@ from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
 from tests.test_sessions import hover, kind, sessions
 from tests.zoo import command, configured
 
+pytestmark = pytest.mark.proof
+
 INDEXERS = str(Path(__file__).parent / "zoo" / "indexer")
 MEGABYTE = 1_000_000
 
