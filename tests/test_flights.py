@@ -162,6 +162,27 @@ def test_while_the_tree_never_rests_an_answer_says_so_and_is_not_kept(
     assert "degraded" not in whole
 
 
+def test_an_answer_that_was_under_way_while_the_server_was_nudged_is_asked_again(
+    daemon: Daemon, repo: Path, patient: Patient
+) -> None:
+    """The check of nudges at landing: the epoch is the same, yet for a moment the server was shown an empty file."""
+    one, two, asked, unwatched = daemon.client(), daemon.client(), Question(repo), Question(repo)
+    asked.write("text")
+    (repo / ".ignore").write_text("*.egg-info/\n")
+    unwatched.path = repo / "shop.egg-info/two.py"
+    unwatched.path.parent.mkdir()
+    unwatched.write("unseen")
+    first = asked.start(one)
+    assert patient.read(1) == "text"
+    second = unwatched.start(two)  # nobody tells of its changes: the server is nudged before each question
+    assert patient.read(2) == "unseen"
+    patient.let(1)
+    assert patient.read(3) == "text"
+    patient.let(2, 3)
+    assert asked.answer(one, first) == "text"
+    assert unwatched.answer(two, second) == "unseen"
+
+
 def test_a_late_flight_joins_the_newer_one_instead_of_asking_again(
     daemon: Daemon, repo: Path, patient: Patient
 ) -> None:
