@@ -15,11 +15,12 @@ import psutil
 import pytest
 
 from semctx.errors import SemctxError
-from semctxd.child import Child, Terms
+from semctxd.child import Child
 from semctxd.config import Sessions
 from semctxd.lsp.registry import Server, registry
 from semctxd.lsp.session import LspSession
 from semctxd.model import Change, What
+from semctxd.terms import Terms
 from semctxd.warden import Warden
 from tests.conftest import PATIENCE_S
 from tests.zoo import command

@@ -21,6 +21,7 @@ LAYERS = (
     {"workspace"},
     {"documents", "lsp", "cache", "index", "watch"},
     {"ranking", "child", "settings", "sources", "closures"},
+    {"terms"},
     {"tree", "config", "detach", "notify", "process", "warden", "crashes", "memory"},
     {"tables"},
     {"messages"},

@@ -26,14 +26,13 @@ import msgspec
 from semctx.errors import SemctxError
 from semctx.framing import FrameError, frame
 from semctxd import logs
-from semctxd.config import Sessions
 from semctxd.crashes import MAX_CRASHES, WINDOW_S, Crashes
 from semctxd.errors import AnswerTooLarge, DeadlineExceeded, ServerCrashed, ServerUnavailable, ShuttingDown
 from semctxd.messages import Asked, Message, Reply, TooLarge, decode
 from semctxd.metrics import Operations
 from semctxd.model import DISK, Change, Overlays
 from semctxd.process import Process
-from semctxd.warden import Warden
+from semctxd.terms import Terms
 
 State = Literal["starting", "indexing", "ready", "crashed", "failed", "stopped"]
 Completeness = Literal["", "unknown", "indexing"]
@@ -47,14 +46,6 @@ _TERM_GRACE_S = 2.0
 
 
 _log = logs.get("child")
-
-
-class Terms(msgspec.Struct):
-    """What children may take, by the configuration as it is now, and who ends them if the daemon cannot."""
-
-    deadline_s: float  # of a request
-    bounds: Sessions
-    warden: Warden
 
 
 class Child:
@@ -248,8 +239,7 @@ class Child:
             self._process.kill_group()
 
     def send(self, method: str, params: bytes, reply: Reply) -> None:
-        """Send a request past the queue, such as a handshake; same guarantees as `ask`. Until the child takes requests,
-        the deadline is that of its start."""
+        """Send a request past the queue, such as a handshake: as `ask`, but a start has its own deadline."""
         self._number += 1
         asked = self._requests[self._number] = Asked(method, params, reply, is_own=True)
         if self.takes_requests:
@@ -451,8 +441,9 @@ class Child:
 
     def _too_slow(self, run: int) -> None:
         if run == self._run and self.state == "starting":
-            why = f"{self.name} was not ready within {self.terms.bounds.start_s:g} s"
-            self.broken(why, "Raise [sessions] start_s if it needs more time.")
+            self.broken(
+                f"{self.name} was not ready within {self.terms.bounds.start_s:g} s", "Raise [sessions] start_s."
+            )
 
     def _down(self, why: str, error: SemctxError) -> None:
         self._crashes.add()

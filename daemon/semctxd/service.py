@@ -18,7 +18,6 @@ import msgspec
 from semctx.paths import trust_path
 from semctxd import logs, memory
 from semctxd.cache import Cache
-from semctxd.child import Terms
 from semctxd.config import Config
 from semctxd.documents import Views
 from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
@@ -27,6 +26,7 @@ from semctxd.lsp.registry import check
 from semctxd.metrics import Metrics
 from semctxd.settings import Pins, Settings
 from semctxd.sources import Sources
+from semctxd.terms import Terms
 from semctxd.warden import Warden
 from semctxd.watch.eager import EagerGate, follow
 from semctxd.watch.gate import InotifyGate

@@ -28,7 +28,7 @@ import msgspec
 from semctx.errors import SemctxError
 from semctxd import logs
 from semctxd.cache import Cache, Shelf
-from semctxd.child import Child, Completeness, Spawn, Terms
+from semctxd.child import Child, Completeness, Spawn
 from semctxd.config import LOCAL_FILES, Config, shaping
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.index.session import IndexerSession
@@ -40,6 +40,7 @@ from semctxd.messages import Reply
 from semctxd.metrics import Histogram
 from semctxd.model import ANY, DISK, Change, Depends, Key, Overlays, What
 from semctxd.settings import Settings
+from semctxd.terms import Terms
 from semctxd.tree import sayable
 from semctxd.watch.trees import Gate
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from semctxd.child import Terms
 from semctxd.config import Sessions
 from semctxd.index.session import IndexerSession
+from semctxd.terms import Terms
 from semctxd.warden import Warden
 
 pytestmark = pytest.mark.anyio

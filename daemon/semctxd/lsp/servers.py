@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from semctx.errors import SemctxError
-from semctxd.child import Child, Spawn, Terms
+from semctxd.child import Child, Spawn
 from semctxd.config import Config, sessions
 from semctxd.errors import ServerUnavailable
 from semctxd.lsp.interpreter import Environment, is_settled, resolve
@@ -14,6 +14,7 @@ from semctxd.lsp.registry import choose, command_line, registry
 from semctxd.lsp.session import LspSession, Watch
 from semctxd.model import Change
 from semctxd.settings import Settings
+from semctxd.terms import Terms
 
 
 class Servers:

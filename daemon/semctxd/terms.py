@@ -1,0 +1,16 @@
+"""What the children of a daemon may take."""
+
+from __future__ import annotations
+
+import msgspec
+
+from semctxd.config import Sessions
+from semctxd.warden import Warden
+
+
+class Terms(msgspec.Struct):
+    """What children may take, by the configuration as it is now, and who ends them if the daemon cannot."""
+
+    deadline_s: float  # of a request
+    bounds: Sessions
+    warden: Warden
