@@ -14,10 +14,20 @@ from bench.rows import conditions, table, write
 BENCHMARKS = ("check", "core", "freshness", "memory", "narrowing", "provider", "servers", "workload")
 """Each is the module bench/NAME.py with `run(options: Options) -> list[Row]`."""
 
+OF_RANKING = ("mine", "related", "train", "relevance")
+"""Each is the module bench/NAME.py with options of its own: `main(arguments: list[str]) -> int`."""
+
 
 def main() -> int:
     """Exit codes: 0 whatever the figures are, unless `--check` is given: then 1 where a target is missed."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of the semctx daemon.")
+    if sys.argv[1:2] and sys.argv[1] in OF_RANKING:
+        status: int = importlib.import_module(f"bench.{sys.argv[1]}").main(sys.argv[2:])
+        return status
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Benchmarks of the semctx daemon.",
+        epilog=f"{', '.join(OF_RANKING)} have options of their own: see python -m bench NAME --help",
+    )
     parser.add_argument("name", choices=BENCHMARKS)
     parser.add_argument("--quick", action="store_true", help="fewer rounds: for a look, not for figures to publish")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")

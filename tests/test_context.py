@@ -53,6 +53,21 @@ def named(found: Any, qualname: str) -> dict[str, Any]:
     return next(symbol for symbol in found["symbols"] if symbol["qualname"] == qualname)
 
 
+def test_an_import_is_checked_where_it_will_stand(enriching: Daemon, repo: Path) -> None:
+    for name in ("one", "two", "three"):
+        put = repo / "scripts" / f"{name}.py"
+        put.parent.mkdir(exist_ok=True)
+        put.write_text(f"import beside\n\n\ndef double_{name}_price():\n    return beside.double()\n")
+    (repo / "scripts/beside.py").write_text("def double(): ...\n")
+    client = enriching.client()
+    far = ask(client, repo, intent="double one price")
+    near = ask(client, repo, intent="double one price", targetFile="scripts/four.py")
+    for found, resolves in ((far, False), (near, True)):
+        pattern = next(one for one in found["imports"] if one["statement"] == "import beside")
+        assert pattern["count"] == 3
+        assert pattern["checked"] is resolves
+
+
 def test_what_the_server_knows_better(enriching: Daemon, repo: Path) -> None:
     found = ask(enriching.client(), repo)
     assert found["enriched"] is True

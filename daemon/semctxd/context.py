@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,8 +18,8 @@ from semctx.errors import SemctxError
 from semctxd import compose
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.session import LspSession
-from semctxd.model import DISK, Overlays
-from semctxd.workspace import Answer, Produce, Workspace
+from semctxd.model import DISK, Overlays, Unsaved
+from semctxd.workspace import Answer, Produce, Work, Workspace
 
 
 class _Markup(msgspec.Struct):
@@ -41,14 +42,23 @@ async def _context(workspace: Workspace, params: bytes, env: Environment, overla
     budget = workspace.config.context
     if session and budget.enrich_s and found["source"] == "index":
         symbols = found["symbols"][: budget.enrich_symbols]
+        about = partial(compose.about, workspace, session)
         questions = [
-            *(("textDocument/hover", symbol["file"], symbol["line"] - 1, symbol["column"]) for symbol in symbols),
-            *(
-                ("textDocument/definition", pattern["evidence"][0].rpartition(":")[0], *place)
-                for pattern, place in zip(found["imports"], places, strict=True)
-            ),
+            about("textDocument/hover", symbol["file"], (symbol["line"] - 1, symbol["column"]), overlays=overlays)
+            for symbol in symbols
         ]
-        answers = await _ask_all(workspace, session, questions, budget.enrich_s, overlays)
+        definition = partial(about, "textDocument/definition")
+        if target := msgspec.json.decode(params).get(
+            "targetFile"
+        ):  # the lines are tried there, through a scratch overlay
+            lines = [pattern["statement"] for pattern in found["imports"]]
+            text = Unsaved.of("".join(f"{line}\n" for line in lines))
+            shown = overlays.having(f"{workspace.root}/{target}", text)
+            questions += [definition(target, (at, _named_at(line)), overlays=shown) for at, line in enumerate(lines)]
+        else:
+            files = [pattern["evidence"][0].rpartition(":")[0] for pattern in found["imports"]]
+            questions += [definition(file, at, overlays=overlays) for file, at in zip(files, places, strict=True)]
+        answers = await _ask_all(workspace, questions, budget.enrich_s)
         if answers is not None:
             for symbol, answer in zip(symbols, answers, strict=False):
                 _describe(symbol, answer)
@@ -58,19 +68,19 @@ async def _context(workspace: Workspace, params: bytes, env: Environment, overla
     return msgspec.json.encode(found)[:-1]
 
 
-async def _ask_all(
-    workspace: Workspace,
-    session: LspSession,
-    questions: list[tuple[str, str, int, int]],
-    budget_s: float,
-    overlays: Overlays,
-) -> list[Answer] | None:
+def _named_at(statement: str) -> int:
+    """The column of the first name that an import statement imports, or of the last part of the module's."""
+    before, imports, _ = statement.partition(" import ")
+    if imports:
+        return len(before) + len(imports)
+    module = statement.removeprefix("import ").partition(" as ")[0]
+    return len("import ") + module.rfind(".") + 1
+
+
+async def _ask_all(workspace: Workspace, questions: list[Work], budget_s: float) -> list[Answer] | None:
     """All answers; None where they did not come within the budget (they go on, for the next time), or where the
     server could not be asked, or has not read everything."""
-    asked = [
-        workspace.ask(compose.about(workspace, session, method, file, (line, column), overlays=overlays))
-        for method, file, line, column in questions
-    ]
+    asked = [workspace.ask(question) for question in questions]
     if asked:
         _, late = await asyncio.wait(asked, timeout=budget_s)
         if late:

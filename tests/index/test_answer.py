@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from semctx.context import SemanticContext
 from semctxd.index.answer import context, relevant_files
+from semctxd.index.budget import cut
 from semctxd.index.live import LiveIndex
 from tests.index.conftest import Grow, write
 
@@ -164,16 +166,15 @@ def test_scope_is_seen_from_the_target(grow: Grow) -> None:
 
 def test_the_target_itself_is_no_answer_and_speaks_for_nothing(grow: Grow, tmp_path: Path) -> None:
     live = grow(SHOP)
-    whole = [
-        ask(live, targetFile="shop/orders.py", qualname="place_order"),
-        ask(live, targetFile="shop/orders.py", signature="def place_order(lines)"),
-    ]
+    places = [{"qualname": "place_order"}, {"signature": "def place_order(lines)"}]
+    whole = [ask(live, targetFile="shop/orders.py", **place) for place in places]
     masked = SHOP["shop/orders.py"].partition("    prices = ")[0] + "    ...\n"
+    masked = masked.replace("from shop.errors import OutOfStock\nfrom shop.money import parse_price\n", "\n\n")
     write(tmp_path, {"shop/orders.py": masked.replace('    """Place an order for lines of prices."""\n', "")})
     live.apply([str(tmp_path / "shop/orders.py")])
-    hidden = ask(live, targetFile="shop/orders.py", qualname="place_order")
-    assert "place_order" not in names(hidden, 50)
-    for answer in whole:
+    for place, answer in zip(places, whole, strict=True):
+        hidden = ask(live, targetFile="shop/orders.py", **place)
+        assert "place_order" not in names(hidden, 50)
         for part in ("symbols", "files", "imports"):
             assert answer[part] == hidden[part]
 
@@ -259,6 +260,34 @@ def test_the_built_in_table_answers_for_an_empty_tree_alone(grow: Grow) -> None:
     assert kinds["compile"] == "function" and kinds["Path"] == "class"
     assert answer["files"] == [] and answer["conventions"]
     assert ask(empty, intent="zzz")["symbols"] == []
+
+
+def test_an_answer_of_so_many_tokens(grow: Grow) -> None:
+    live = grow(SHOP)
+    whole = ask(live)
+    assert ask(live, limits={"tokens": 100_000}) == whole
+    for tokens in (0, 60, 150, 400):
+        found = ask(live, limits={"tokens": tokens})
+        text = SemanticContext.from_result({**found, "meta": {"elapsed_ms": 1.0, "cached": False}}).to_prompt()
+        assert len(text) <= 3 * tokens
+        assert all(one in whole[part] for part in ("symbols", "files", "imports", "conventions") for one in found[part])
+        assert [found["symbols"][at]["kind"] for at in found["types"]] == ["class"] * len(found["types"])
+    assert ask(live, limits={"tokens": 0})["symbols"] == []
+
+
+def test_confident_symbols_come_first_when_tokens_are_few() -> None:
+    def symbol(name: str, confidence: float) -> dict[str, Any]:
+        return {"module": "m", "qualname": name, "file": "f", "signature": "", "doc": "", "confidence": confidence}
+
+    parts: dict[str, list[dict[str, Any]]] = {
+        "symbols": [symbol("sure", 0.5), symbol("perhaps", 0.4)],
+        "imports": [{"statement": "import m"}],
+        "conventions": [{"key": "k", "value": "v" * 1000}],
+        "files": [{"path": "f", "why": ""}],
+    }
+    cut(parts, 45)
+    assert [symbol["qualname"] for symbol in parts["symbols"]] == ["sure"]
+    assert (len(parts["imports"]), parts["conventions"], len(parts["files"])) == (1, [], 1)
 
 
 def test_nothing_wanted_is_nothing_given(grow: Grow) -> None:

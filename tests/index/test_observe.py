@@ -66,7 +66,31 @@ def test_a_file_shows_how_it_does_things() -> None:
         ("errors raised", "Missing"): (2, at("raise errors.Missing")),
         ("string formatting", "f-strings"): (1, at("raise errors.Missing")),
         ("quotes", "double"): (8, at('"""It."""')),
+        ("test files", "test_*.py beside the code"): (1, 1),
     }
+
+
+def values(path: str, source: str) -> set[tuple[str, str]]:
+    return {(key, value) for key, value, _, _ in extract(path, source.encode()).marks}
+
+
+def test_where_tests_stand_and_what_runs_them() -> None:
+    seen = values("pkg/tests/api_test.py", "import pytest\nimport unittest.mock\n")
+    assert {("test files", "*_test.py in tests/"), ("test framework", "pytest"), ("test framework", "unittest")} <= seen
+    assert not {key for key, _ in values("pkg/api.py", "import pytest\n")} & {"test files", "test framework"}
+
+
+def test_how_types_and_errors_are_spelt() -> None:
+    seen = values(
+        "a.py",
+        "from __future__ import annotations\nclass Lost(errors.BaseError): ...\nclass Kept(Thing): ...\n"
+        "def f(x: int | None): ...\ndef g(x: Optional[int]): ...\n",
+    )
+    assert {key: value for key, value in seen if key in ("annotations", "error classes")} == {
+        "annotations": "from __future__ import annotations",
+        "error classes": "derive from BaseError",
+    }
+    assert {value for key, value in seen if key == "optional types"} == {"X | None", "Optional[X]"}
 
 
 def test_layouts_of_docstrings() -> None:

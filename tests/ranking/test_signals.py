@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from semctxd.index.live import LiveIndex
+from semctxd.ranking.by_draft import likeness
 from semctxd.ranking.gather import gather
 from semctxd.ranking.question import Question
 from semctxd.ranking.signals import Signals, best, is_test, search
@@ -22,6 +23,7 @@ FILES = {
         "        return open_order()\n"
         "    def prepare(self): pass\n"
         "def open_order(): pass\n"
+        "def new_order() -> 'Order': pass\n"
     ),
     "app/store.py": (
         "from app.models import Base, User\nfrom app import views\n"
@@ -163,6 +165,55 @@ def test_tests_do_not_vote_unless_a_test_is_written(live: LiveIndex) -> None:
     "testing.py")] == [
         True, True, True, True, False, False,
     ]  # fmt: skip
+
+
+def test_words_that_mean_much_the_same(live: LiveIndex) -> None:
+    found = signals(live, intent="Exhibit a customer")  # nothing here is called so
+    assert not named(found, "text")
+    found = signals(live, intent="Fetch mail")
+    assert "Backend.fetch" in named(found, "related words")
+    found = signals(live, intent="Unload the preparation")
+    assert "Order.load" not in named(found, "text") and "Order.load" in named(found, "related words")
+    assert "open_order" in named(found, "neighbours by related words")
+    assert "open_order" in named(found, "best neighbour by related words")
+
+
+def test_what_is_read_from_parameters_and_attributes_of_the_same_name(live: LiveIndex) -> None:
+    found = signals(live, signature="def f(user)", file="app/store.py")
+    assert named(found, "said of such a parameter") == {"User.rename": 0.33}  # one of two functions, and one more
+    assert "User.rename" in named(found, "same parameters, by name")
+    found = signals(
+        live, "app/store.py:Store.load", file="app/store.py", qualname="Store.load", intent="Ask the backend"
+    )
+    assert named(found, "said of such an attribute") == {"Backend.fetch": 0.2}
+    assert "helper" in named(found, "near methods of the class")
+
+
+def test_what_gives_the_wanted_type(live: LiveIndex) -> None:
+    found = signals(live, signature="def f() -> Order")
+    assert named(found, "returns the wanted type") == {"new_order": 1.0}
+
+
+def test_what_fellow_files_import(live: LiveIndex) -> None:
+    found = signals(live, "app/store.py:Store.load", file="app/store.py", qualname="Store.load")
+    assert named(found, "imported in this folder") == {"User": 0.33}  # of models, views and __init__, by one
+    assert named(found, "imported by files like this") == {"User": 1.0}
+
+
+def test_first_words_that_go_with_the_targets(live: LiveIndex) -> None:
+    found = signals(live, intent="Load the orders", signature="def load_orders()")
+    assert found.verbs.keys() >= {"open", "prepar"}
+    assert not signals(live, intent="Load").verbs
+
+
+def test_names_like_those_of_the_draft(live: LiveIndex) -> None:
+    found = signals(live, intent="Order", draft="o = prepare_order(order)\nxml = o.reader\n", file="app/models.py")
+    ids = [id for id in live.store.symbols if live.store.symbols[id].name in ("prepare", "open_order", "XmlReader")]
+    like = likeness(found, ids)
+    names = [live.store.symbols[id].qualname for id in ids]
+    by_name, by_call = (dict(zip(names, like[f"like a {what} in the draft"], strict=True)) for what in ("name", "call"))
+    assert by_name["XmlReader"] > 0.3 and by_call["XmlReader"] == 0
+    assert by_call["Order.prepare"] == by_name["Order.prepare"] > 0.3
 
 
 def test_best_breaks_ties_by_path_and_line(live: LiveIndex) -> None:

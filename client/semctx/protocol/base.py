@@ -28,6 +28,7 @@ class Limits(TypedDict, total=False):
     files: int  # default 3
     imports: int  # default 10
     conventions: int  # default 10
+    tokens: int  # of a context as a whole, estimated from above; default: no limit
 
 
 class RootParams(TypedDict, total=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from semctxd.index import conventions, imports, knowledge
+from semctxd.index import budget, conventions, imports, knowledge
 from semctxd.index.live import LiveIndex
 from semctxd.index.symbols import to_json
 from semctxd.ranking import files as file_ranking
@@ -29,17 +29,23 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     signals, ranked, files = _ranked(live, params, count, count if explain else 0)
     question, hidden = signals.question, signals.corpus.hidden
     wanted = [one for one in ranked if one.confidence >= params.get("minConfidence", 0.0)][:count]
-    symbols = [_symbol(live, question, one, explain) for one in wanted]
     said = keywords(f"{question.intent} {question.name}")
-    if not symbols and not live.store.symbols:
+    if not live.store.symbols:
         return knowledge.context(said, limits)
+    most_imports, most_conventions = limits.get("imports", _IMPORTS), limits.get("conventions", _CONVENTIONS)
+    parts = {
+        "symbols": [_symbol(live, question, one, explain) for one in wanted],
+        "files": files[: limits.get("files", _FILES)],
+        "imports": imports.patterns(live, hidden, question, ranked)[:most_imports] if most_imports else [],
+        "conventions": conventions.mine(live, question.file)[:most_conventions] if most_conventions else [],
+    }
+    if "tokens" in limits:
+        budget.cut(parts, limits["tokens"])
+    symbols = parts["symbols"]
     return {
-        "symbols": symbols,
+        **parts,
         "types": [at for at, symbol in enumerate(symbols) if symbol["kind"] == "class"],
         "functions": [at for at, symbol in enumerate(symbols) if symbol["kind"] in ("function", "method")],
-        "files": files[: limits.get("files", _FILES)],
-        "imports": imports.patterns(live, hidden, question, ranked)[: limits.get("imports", _IMPORTS)],
-        "conventions": conventions.mine(live, question.file)[: limits.get("conventions", _CONVENTIONS)],
         "keywords": said,
         "source": "index",
         "enriched": False,

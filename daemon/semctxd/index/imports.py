@@ -6,7 +6,7 @@ from heapq import nsmallest
 from typing import Any, NamedTuple, TypeVar
 
 from semctxd.index.live import LiveIndex
-from semctxd.index.resolve import Resolver
+from semctxd.index.resolve import Resolver, root_of
 from semctxd.ranking.question import Question
 from semctxd.ranking.records import Import
 from semctxd.ranking.score import Ranked
@@ -107,10 +107,8 @@ def _used_by_neighbours(live: LiveIndex, resolver: Resolver, question: Question)
     found: dict[Name, float] = {}
     for id in nearest_functions:
         path = symbols[id].path
-        bound = {
-            name.bound: name for statement in live.store.files[path].imports for name in names_of(live, path, statement)
-        }
-        for root in dict.fromkeys(chain.partition(".")[0].removesuffix("()") for chain in resolver.body(id).uses):
+        bound = {name.bound: name for statement in resolver.imports(path) for name in names_of(live, path, statement)}
+        for root in dict.fromkeys(root_of(chain) for chain in resolver.body(id).uses):
             if name := bound.get(root):
                 found[name] = found.get(name, 0.0) + likeness[id] / total
     return found
@@ -123,10 +121,10 @@ def _instances(
     own = live.modules.name(target) if target else ""
     by_name = {live.store.symbols[id].name: id for id in sorted(symbols, key=lambda id: symbols[id])}
     roots = {name.name or name.module for name in names}
-    importers = {first for name in (*by_name, *sorted(roots)) for first in live.store.importers.get(name)}
+    importers = {first for name in (*by_name, *sorted(roots)) for first in resolver.importers(name)}
     found: dict[Name, tuple[float, dict[str, Instance]]] = {}
     for path in sorted(map(live.store.path, importers)):
-        for statement in live.store.files[path].imports:
+        for statement in resolver.imports(path):
             originals = [original for original, _ in statement.names] or [statement.module]
             if not any(original in by_name or original in roots for original in originals):
                 continue

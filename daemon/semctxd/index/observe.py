@@ -9,11 +9,14 @@ import re
 from collections.abc import Iterator
 
 from semctxd.ranking.records import Import, Mark, Record, Style
+from semctxd.ranking.signals import is_test
 
 Seen = tuple[str, int]
 """A value and the line where it was seen."""
 
 _RAISES = re.compile(r"^[ \t]*raise\s+(?:\w+\.)*([^\W\d]\w*)", re.M)
+_FUTURE = "from __future__ import annotations"
+_ERROR = re.compile(r"(?:Error|Exception|Warning)$")
 _SPELLINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "string formatting": {"f-strings": ('f"', "f'"), "str.format": (".format(",)},
     "quotes": {"double": ('"',), "single": ("'",)},
@@ -35,6 +38,9 @@ def marks(symbols: list[Record], imports: list[Import], path: str, text: str) ->
         ("project imports", _import_style(imports, path)),
         ("paths", _path_handling(imports)),
         ("tests", _tests(symbols) if "test" in path else ()),
+        ("test files", _test_files(path)),
+        ("test framework", _test_framework(imports) if is_test(path) else ()),
+        ("annotations", _annotations(text)),
         ("errors raised", _raised(text) if "raise " in text else ()),
     ):
         for value, line in found:
@@ -76,17 +82,29 @@ def _of_symbol(symbol: Record) -> Iterator[tuple[str, str]]:
         yield "class names", "PascalCase" if bare[:1].isupper() and "_" not in bare else "other"
         if kind := _data_class(symbol):
             yield "data classes", kind
+        if base := _error_base(symbol):
+            yield "error classes", base
         return
     if bare:
         yield "function names", "snake_case" if bare.islower() else "camelCase"
     hinted = symbol.returns or ":" in symbol.signature
     yield "type hints", "annotated" if hinted else "not annotated"
+    if "| None" in symbol.signature:
+        yield "optional types", "X | None"
+    if "Optional[" in symbol.signature:
+        yield "optional types", "Optional[X]"
     yield "functions", "async" if symbol.signature.startswith("async") else "sync"
 
 
 def _data_class(symbol: Record) -> str:
     chains = f"{symbol.decorators} {symbol.bases}".replace("()", "").split()
     return next((_DATA_CLASSES[name] for chain in chains if (name := chain.rpartition(".")[2]) in _DATA_CLASSES), "")
+
+
+def _error_base(symbol: Record) -> str:
+    """What a class derives from that is an error, or ""."""
+    bases = (chain.rpartition(".")[2] for chain in symbol.bases.split())
+    return next((f"derive from {base}" for base in bases if _ERROR.search(base)), "")
 
 
 def _import_style(imports: list[Import], path: str) -> Iterator[Seen]:
@@ -110,6 +128,26 @@ def _tests(symbols: list[Record]) -> Iterator[Seen]:
     for symbol in symbols:
         if symbol.name.startswith("test") and symbol.is_callable:
             yield ("functions" if symbol.kind == "function" else "methods of test classes"), symbol.line
+
+
+def _test_files(path: str) -> Iterator[Seen]:
+    *folders, name = path.split("/")
+    if name.startswith("test_") or name.endswith("_test.py"):
+        pattern = "test_*.py" if name.startswith("test_") else "*_test.py"
+        place = next((folder for folder in reversed(folders) if folder in ("test", "tests")), "")
+        yield f"{pattern} in {place}/" if place else f"{pattern} beside the code", 1
+
+
+def _test_framework(imports: list[Import]) -> Iterator[Seen]:
+    for statement in imports:
+        if (module := statement.module.partition(".")[0]) in ("pytest", "unittest") and not statement.level:
+            yield module, statement.line
+
+
+def _annotations(text: str) -> Iterator[Seen]:
+    at = text.find(_FUTURE)
+    if at >= 0:
+        yield _FUTURE, text.count("\n", 0, at) + 1
 
 
 def _raised(text: str) -> Iterator[Seen]:

@@ -9,11 +9,15 @@ be *hidden*, because it is about to be written: then nothing that its body says 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+import msgspec
 
 from semctxd.index.modules import Modules
 from semctxd.index.scopes import Scopes, Value
-from semctxd.index.store import Store
-from semctxd.ranking.records import Body
+from semctxd.index.store import Store, imported
+from semctxd.ranking.records import Body, Import
+from semctxd.ranking.text import IDENTIFIER
 
 _DEPTH = 5  # how many assignments, calls and attributes are followed in a row
 _WIDTH = 6  # how many alternatives are kept on the way
@@ -32,6 +36,45 @@ class Resolver(Scopes):
         self._attributes: dict[tuple[int, str, int], list[Value]] = {}
         self._returns: dict[tuple[int, int], list[Value]] = {}
         self._uses: dict[int, dict[int, None]] = {}
+        self._visible: list[Import] | None = None  # imports of the hidden function's file
+
+    # -- what the hidden function alone needs -----------------------------------------------------
+
+    def imports(self, path: str) -> Sequence[Import]:
+        """The import statements of a file, without the names that the hidden function alone uses."""
+        statements = self.store.files[path].imports
+        if not self.hidden or path != self.store.symbols[self.hidden].path:
+            return statements
+        if self._visible is None:
+            orphans = self._orphans(path)
+            self._visible = [
+                msgspec.structs.replace(one, names=kept) if kept else one
+                for one in statements
+                for kept in [[(name, bound) for name, bound in one.names if bound not in orphans]]
+                if kept or (not one.names and one.bound not in orphans)
+            ]
+        return self._visible
+
+    def importers(self, name: str) -> Sequence[int]:
+        """The files (as their first ids) that import a name, or `import` a module of that name."""
+        found = self.store.importers.get(name)
+        if found and self.hidden:
+            path = self.store.symbols[self.hidden].path
+            own = self.store.ids(path)[0]
+            if own in found and name not in imported(self.imports(path)):
+                return [first for first in found if first != own]
+        return found
+
+    def _orphans(self, path: str) -> set[str]:
+        """The names in the hidden function's body that nothing else of its file says."""
+        orphans = {root_of(chain) for chain in self.store.body(self.hidden).uses}
+        for id in self.store.ids(path):
+            symbol = self.store.symbols[id]
+            said = f"{symbol.signature} {symbol.decorators} {symbol.bases} {symbol.value} {symbol.returns}"
+            orphans.difference_update(IDENTIFIER.findall(said))
+            if id != self.hidden:
+                orphans.difference_update(root_of(chain) for chain in self.store.body(id).uses)
+        return orphans
 
     # -- classes ----------------------------------------------------------------------------------
 
@@ -269,3 +312,8 @@ class Resolver(Scopes):
     def names_used(self, function: int) -> set[str]:
         """Every name and attribute in a function's body, resolved or not."""
         return {part for chain in self.body(function).uses for part in chain.replace("()", "").split(".") if part}
+
+
+def root_of(chain: str) -> str:
+    """The first name of a chain; "" for one that begins with a dot."""
+    return chain.partition(".")[0].removesuffix("()")

@@ -5,7 +5,7 @@ What is kept here never depends on what was asked before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from semctxd.index.modules import Modules
@@ -46,6 +46,10 @@ class Scopes:
         owner, _, name = qualname.rpartition(".")
         return self.tables(path).get(owner, {}).get(name)
 
+    def imports(self, path: str) -> Sequence[Import]:
+        """The import statements at module level of a file."""
+        return self.store.files[path].imports
+
     def imported_from(self, path: str, statement: Import) -> str | None:
         """The file whose module an import statement names, or None where that lies outside."""
         if statement.level:
@@ -58,7 +62,7 @@ class Scopes:
         if scope is None:
             scope = self._scopes[path] = {}
             if path in self.store.files:
-                self.bind(scope, path, self.store.files[path].imports)
+                self.bind(scope, path, self.imports(path))
                 scope.update((name, Value("symbol", id)) for name, id in self.tables(path).get("", {}).items())
         return scope
 
@@ -86,7 +90,7 @@ class Scopes:
         """What `from <path> import *` brings; `__all__` and underscores are not looked at."""
         seen.add(path)
         found: dict[str, Value] = {}
-        for statement in self.store.files[path].imports:
+        for statement in self.imports(path):
             for name, bound in statement.names:
                 if name != "*" and (value := self.exported(path, bound)):
                     found[bound] = value
@@ -101,7 +105,7 @@ class Scopes:
         if id is not None:
             return Value("symbol", id)
         if depth < _DEPTH and path in self.store.files:
-            for statement in self.store.files[path].imports:
+            for statement in self.imports(path):
                 for original, bound in statement.names:
                     source = self.imported_from(path, statement) if bound in (name, "*") else None
                     if source and source != path:

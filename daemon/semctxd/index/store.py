@@ -7,13 +7,15 @@ age to the outside: answers are ordered by path and line.
 
 from __future__ import annotations
 
+import re
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 
 from semctxd.index import lexing
-from semctxd.ranking.records import Body, FileRecord, Record
+from semctxd.ranking.records import Body, FileRecord, Import, Record
 
+_NAMES = re.compile(r"[^\W\d]\w*")
 _BODIES_MAX = 4000  # bodies are read when asked for; this many (about 6 MB) are kept
 _NOTHING: tuple[Sequence[int], Sequence[float]] = ((), ())
 
@@ -91,14 +93,17 @@ class Store:
         self.postings = Postings()
         self.by_name = Table()  # name -> symbols
         self.by_parameter = Table()  # parameter's name -> functions
+        self.by_return = Table()  # name in the annotation of a result -> functions
         self.importers = Table()  # imported name, or module of an `import module` -> files (their first ids)
         self.by_module = Table()  # module of an absolute import -> files (their first ids)
         self.marks: dict[
             tuple[str, str], dict[str, tuple[int, int]]
         ] = {}  # key, value -> path -> how often, first line
+        self.mark_counts: dict[tuple[str, str], int] = {}  # key, value -> how often
         self._bodies: dict[int, Body] = {}
         self._first: dict[str, int] = {}
         self._paths: dict[int, str] = {}
+        self._folders: dict[str, list[str]] = {}  # folder -> its files, sorted
         self._next = 1
 
     def ids(self, path: str) -> range:
@@ -109,6 +114,12 @@ class Store:
     def path(self, first: int) -> str:
         """The file whose first id this is."""
         return self._paths[first]
+
+    def neighbours(self, path: str, count: int) -> list[str]:
+        """So many other files of the same folder, those next to it by name."""
+        folder = self._folders.get(path.rpartition("/")[0], [])
+        at = bisect_left(folder, path)
+        return [other for other in folder[max(0, at - count // 2) : at + count // 2 + 1] if other != path]
 
     def is_imported(self, module: str) -> bool:
         """Whether an absolute import names a module."""
@@ -135,17 +146,21 @@ class Store:
         self._next += len(record.symbols) + 1
         self.files[record.path] = record
         self._first[record.path] = first
-        self.importers.add(_imported(record), first)
+        self.importers.add(imported(record.imports), first)
         self.by_module.add(_modules(record), first)
         self._paths[first] = record.path
+        insort(self._folders.setdefault(record.path.rpartition("/")[0], []), record.path)
         for key, value, count, line in record.marks:
             self.marks.setdefault((key, value), {})[record.path] = count, line
+            self.mark_counts[key, value] = self.mark_counts.get((key, value), 0) + count
         for id, symbol in enumerate(record.symbols, first):
             symbol.id, symbol.path = id, record.path
             self.symbols[id] = symbol
             self.postings.add(symbol.terms.split(), memoryview(symbol.weights).cast("f"), id)
             symbol.weights = b""  # they are in the postings now
             self.by_name.add((symbol.name,), id)
+            if symbol.returns and symbol.is_callable:
+                self.by_return.add(set(_NAMES.findall(symbol.returns)), id)
             if symbol.params:
                 self.by_parameter.add(set(symbol.params.split()), id)
         self.generation += 1
@@ -157,27 +172,34 @@ class Store:
             return False
         first = self._first.pop(path)
         last = first + len(record.symbols) + 1
-        self.importers.remove(_imported(record), first, last)
+        self.importers.remove(imported(record.imports), first, last)
         self.by_module.remove(_modules(record), first, last)
         del self._paths[first]
-        for key, value, _, _ in record.marks:
+        self._folders[path.rpartition("/")[0]].remove(path)
+        for key, value, count, _ in record.marks:
             del self.marks[key, value][path]
+            self.mark_counts[key, value] -= count
         terms: set[str] = set()
         parameters: set[str] = set()
+        returned: set[str] = set()
         for symbol in record.symbols:
             terms.update(symbol.terms.split())
             parameters.update(symbol.params.split())
+            if symbol.is_callable:
+                returned.update(_NAMES.findall(symbol.returns))
             del self.symbols[symbol.id]
             self._bodies.pop(symbol.id, None)
         self.postings.remove(terms, first, last)
         self.by_name.remove({symbol.name for symbol in record.symbols}, first, last)
         self.by_parameter.remove(parameters, first, last)
+        self.by_return.remove(returned, first, last)
         self.generation += 1
         return True
 
 
-def _imported(record: FileRecord) -> set[str]:
-    return {name for one in record.imports for name in ([original for original, _ in one.names] or [one.module])}
+def imported(statements: Iterable[Import]) -> set[str]:
+    """The names that import statements name, and the modules of those that `import` one."""
+    return {name for one in statements for name in ([original for original, _ in one.names] or [one.module])}
 
 
 def _modules(record: FileRecord) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import islice
 
-from semctxd.ranking.signals import Signals, best, search
+from semctxd.ranking.signals import Signals, best, idf, search
 from semctxd.ranking.text import subtokens
 
 
@@ -37,3 +37,36 @@ def drafted(signals: Signals) -> None:
     signals.put_all("like the draft", {id: scores[id] / top for id in nearest})
     functions = {id: scores[id] / top for id in nearest if corpus.store.symbols[id].body is not None}
     signals.put_all("neighbours of the draft", signals.vote(dict(islice(functions.items(), 20))))
+
+
+def likeness(signals: Signals, ids: list[int]) -> dict[str, list[float]]:
+    """How much each candidate's name resembles a name in the draft, and one that is called there: the best Jaccard
+    index of their words, weighed by how telling they are. A draft paraphrases names that its writer could not know."""
+    corpus, draft = signals.corpus, signals.question.drafted
+    weights: dict[str, float] = {}
+    drafted: dict[str, list[tuple[frozenset[str], float, bool]]] = {}
+
+    def weigh(tokens: frozenset[str]) -> float:
+        for token in tokens:
+            if token not in weights:
+                weights[token] = idf(corpus, token)
+        return sum(weights[token] for token in tokens)
+
+    for name in draft.names:
+        tokens = frozenset(subtokens(name))
+        entry = tokens, weigh(tokens), name in draft.calls
+        for token in tokens if len(name) > 2 else ():
+            drafted.setdefault(token, []).append(entry)
+    names, calls = [], []
+    for id in ids:
+        tokens = frozenset(subtokens(corpus.store.symbols[id].name))
+        own = weigh(tokens)
+        best_name = best_call = 0.0
+        for other, weight, called in {entry for token in tokens for entry in drafted.get(token, ())}:
+            shared = weigh(tokens & other)
+            like = shared / (own + weight - shared)
+            best_name = max(best_name, like)
+            best_call = max(best_call, like if called else 0.0)
+        names.append(best_name)
+        calls.append(best_call)
+    return {"like a name in the draft": names, "like a call in the draft": calls}

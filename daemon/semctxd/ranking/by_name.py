@@ -9,6 +9,7 @@ from semctxd.ranking.signals import Scores, Signals, best
 from semctxd.ranking.text import subtokens
 
 _SIBLINGS = 60
+_SAME_VERB = 30
 
 
 def siblings(signals: Signals) -> None:
@@ -51,6 +52,23 @@ def siblings(signals: Signals) -> None:
     overridden = [members[question.name] for base in own_mro[1:] if question.name in (members := corpus.members(base))]
     signals.put("overridden", overridden[:1])
     signals.put("overridden", overridden[1:], 0.5)
+
+
+def verbs(signals: Signals, likeness: Scores) -> None:
+    """The first words of what is used by functions whose names begin as the target's: `load` goes with `open`."""
+    corpus, symbols = signals.corpus, signals.corpus.store.symbols
+    own = subtokens(signals.question.name)[:1]
+    if not own:
+        return
+    same = {id: likeness[id] for id in corpus.store.postings.get(own[0])[0] if id in likeness}
+    same = {id: score for id, score in same.items() if subtokens(symbols[id].name)[:1] == own}
+    counts: dict[str, int] = {}
+    for id in best(corpus, same, _SAME_VERB):
+        for used in corpus.uses(id):
+            for verb in subtokens(symbols[used].name)[:1]:
+                counts[verb] = counts.get(verb, 0) + 1
+    total = sum(counts.values()) + 5
+    signals.verbs = {verb: count / total for verb, count in counts.items()}
 
 
 def analogy(signals: Signals, likeness: Scores) -> None:

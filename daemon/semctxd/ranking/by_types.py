@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from semctxd.ranking.corpus import Corpus
-from semctxd.ranking.signals import Signals
+from semctxd.ranking.signals import SAME_NAME, Signals
+
+_SHARERS = 60  # functions with a parameter of the same name that are looked at
 
 
 def types(signals: Signals) -> None:
@@ -25,6 +27,26 @@ def types(signals: Signals) -> None:
         signals.put("member of returned type", corpus.members(cls).values())
         for id in corpus.store.by_name.get(corpus.store.symbols[cls].name):
             signals.put("returned type", (id,), 0.5)
+        for id in corpus.store.by_return.get(corpus.store.symbols[cls].name):
+            if id != corpus.hidden:
+                signals.put("returns the wanted type", (id,))
+
+
+def said_of_parameters(signals: Signals) -> None:
+    """Names that functions elsewhere read from a parameter of the same name."""
+    corpus = signals.corpus
+    for name, _ in signals.question.parameters:
+        ids = corpus.store.by_parameter.get(name)
+        if len(ids) >= 400:
+            continue
+        counts: dict[str, int] = {}
+        for id in ids[:_SHARERS]:
+            for attribute in {chain.split(".")[1] for chain in corpus.body(id).uses if chain.startswith(f"{name}.")}:
+                bare = attribute.removesuffix("()")
+                counts[bare] = counts.get(bare, 0) + 1
+        for attribute, count in counts.items():
+            if len(named := corpus.store.by_name.get(attribute)) <= SAME_NAME:
+                signals.put("said of such a parameter", named, count / (1 + min(len(ids), _SHARERS)))
 
 
 def _classes_called(corpus: Corpus, text: str) -> list[int]:

@@ -8,7 +8,9 @@ from itertools import islice
 
 from semctxd.ranking.signals import SAME_NAME, Scores, Signals, best, is_test, search
 from semctxd.ranking.text import subtokens
+from semctxd.ranking.thesaurus import related as related_words
 
+_FOUND = 400
 _NEIGHBOURS = 20
 _PARAMETER_NEIGHBOURS = 40
 
@@ -17,7 +19,7 @@ def text(signals: Signals) -> Scores:
     """BM25 of the question against every symbol. Returns all scores."""
     scores = search(signals.corpus, signals.question.terms)
     top = max(scores.values(), default=1.0)
-    for id in best(signals.corpus, scores, 400):
+    for id in best(signals.corpus, scores, _FOUND):
         signals.put("text", (id,), scores[id] / top)
         signals.put("text, absolute", (id,), scores[id] / 40)
     return scores
@@ -25,14 +27,7 @@ def text(signals: Signals) -> Scores:
 
 def neighbours(signals: Signals, text: Scores) -> Scores:
     """Functions most like the intent vote for what they use. Returns function -> likeness, 0 to 1, of all."""
-    symbols = signals.corpus.store.symbols
-    functions = {
-        id: score
-        for id, score in text.items()
-        if symbols[id].body is not None and (signals.wants_tests or not is_test(symbols[id].path))
-    }
-    top = max(functions.values(), default=1.0)
-    likeness = {id: score / top for id, score in functions.items()}
+    likeness = _functions(signals, text)
     nearest = {id: likeness[id] for id in best(signals.corpus, likeness, _NEIGHBOURS)}
     signals.put_all("neighbours", signals.vote(nearest))
     signals.put_all("neighbours by name", signals.vote_by_name(nearest))
@@ -45,11 +40,37 @@ def neighbours(signals: Signals, text: Scores) -> Scores:
         for id in ids if len(ids) < 400 else ():
             if id != signals.corpus.hidden:
                 sharing[id] = sharing.get(id, 0.0) + 1 / math.log(2 + len(ids))
-    signals.put_all(
-        "same parameters",
-        signals.vote({id: sharing[id] for id in best(signals.corpus, sharing, _PARAMETER_NEIGHBOURS)}),
-    )
+    sharers = {id: sharing[id] for id in best(signals.corpus, sharing, _PARAMETER_NEIGHBOURS)}
+    signals.put_all("same parameters", signals.vote(sharers))
+    signals.put_all("same parameters, by name", signals.vote_by_name(sharers))
     return likeness
+
+
+def related(signals: Signals, text: Scores) -> None:
+    """The same by words that mean much the same as the question's."""
+    added = search(signals.corpus, related_words(signals.question.terms))
+    scores = dict(text)
+    for id, score in added.items():
+        scores[id] = scores.get(id, 0.0) + score
+    top = max(scores.values(), default=1.0)
+    signals.put_all("related words", {id: scores[id] / top for id in best(signals.corpus, scores, _FOUND)})
+    likeness = _functions(signals, scores)
+    nearest = {id: likeness[id] for id in best(signals.corpus, likeness, _NEIGHBOURS)}
+    signals.put_all("neighbours by related words", signals.vote(nearest))
+    for id, score in nearest.items():
+        signals.put("best neighbour by related words", signals.corpus.uses(id), score)
+
+
+def _functions(signals: Signals, scores: Scores) -> Scores:
+    """The scores of functions alone, the highest 1; tests only where a test is written."""
+    symbols = signals.corpus.store.symbols
+    functions = {
+        id: score
+        for id, score in scores.items()
+        if symbols[id].body is not None and (signals.wants_tests or not is_test(symbols[id].path))
+    }
+    top = max(functions.values(), default=1.0)
+    return {id: score / top for id, score in functions.items()}
 
 
 def named(signals: Signals) -> None:

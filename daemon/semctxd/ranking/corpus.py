@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from semctxd.ranking.records import FileRecord, Import, Record
+from semctxd.ranking.records import Body, FileRecord, Import, Record
 
 
 class Ids(Protocol):
@@ -46,8 +46,14 @@ class Tables(Protocol):
         """Parameter's name -> functions."""
 
     @property
-    def importers(self) -> Ids:
-        """Imported name -> files."""
+    def by_return(self) -> Ids:
+        """Name in the annotation of a result -> functions."""
+
+    def path(self, first: int) -> str:
+        """The file that an id of `Corpus.importers` stands for."""
+
+    def neighbours(self, path: str, count: int) -> Sequence[str]:
+        """So many files of the same folder, those next to it by name."""
 
     def ids(self, path: str) -> Sequence[int]:
         """The symbols of a file, in order of their lines."""
@@ -69,6 +75,12 @@ class Corpus(Protocol):
 
     def scope(self, path: str) -> Mapping[str, Any]:
         """What names mean at module level."""
+
+    def imports(self, path: str) -> Sequence[Import]:
+        """The import statements of a file."""
+
+    def importers(self, name: str) -> Sequence[int]:
+        """The files (as their first ids) that import a name."""
 
     def imported_from(self, path: str, statement: Import) -> str | None:
         """The file that an import statement names."""
@@ -96,6 +108,9 @@ class Corpus(Protocol):
 
     def attribute(self, cls: int, name: str) -> Sequence[Any]:
         """What an attribute of an instance may be."""
+
+    def body(self, function: int) -> Body:
+        """What a function's body says; nothing, of the hidden one."""
 
     def uses(self, function: int) -> Mapping[int, None]:
         """The symbols that a function uses, in order."""

@@ -11,15 +11,19 @@ from semctxd.ranking.signals import Signals
 def gather(corpus: Corpus, question: Question) -> Signals:
     """Everything that speaks for a symbol; nothing that the hidden function says is in it."""
     signals = Signals(corpus, question)
-    likeness = by_words.neighbours(signals, by_words.text(signals))
+    text = by_words.text(signals)
+    likeness = by_words.neighbours(signals, text)
+    by_words.related(signals, text)
     by_words.named(signals)
     by_types.types(signals)
+    by_types.said_of_parameters(signals)
     by_name.siblings(signals)
     if question.file in corpus.store.files:
         by_place.file(signals, likeness)
         by_place.klass(signals, likeness)
     by_words.home(signals, likeness)
     by_name.analogy(signals, likeness)
+    by_name.verbs(signals, likeness)
     if question.draft:
         by_draft.drafted(signals)
     return signals

@@ -1,56 +1,153 @@
-"""The fitted model: boosted regression trees, kept as data, walked in plain Python.
+"""The fitted model: boosted symmetric trees, kept as data, applied to all candidates at once in plain Python.
 
-`model.json` holds two forests, with and without a target file. A tree's node is `[feature, threshold, low, high,
-mean]`: `feature` is a position in FEATURES, `low` is followed when the feature is at most the threshold, `mean` is
-the average of the leaves below, weighted by how many examples reached them. A leaf is a number. The sum over
-the trees is the log-odds that a symbol is used. They were fitted (LightGBM, binary log-loss) on functions of
-public packages with their bodies hidden.
+A *symmetric* tree asks the same question at every node of a level (Kohavi, 1994; CatBoost's oblivious trees), so that
+a candidate's leaf is a number whose bits are the answers. For all candidates together the answers to one question
+are one big integer with a byte for each candidate: a tree costs a few operations on such integers, whatever the
+number of candidates, and no array library is needed. Values are whole numbers of `unit`, so that sums are
+exact and the same everywhere.
+
+`model.json` holds ensembles by name. Features are known by their names; a candidate's column that a model does not
+ask for is not looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+import struct
+from array import array
+from base64 import b64decode
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
 from importlib.resources import files
-from typing import Any
 
 import msgspec
 
-Node = Any
-"""A node or, where it is a number, a leaf: a recursive union costs a check at every step for a type checker alone."""
+Columns = Mapping[str, Sequence[float]]
+"""Feature -> value for each candidate."""
+
+_ABOVE = [bytes(place > border for place in range(256)) for border in range(255)]
+_LANE_MAX = 256  # so many bytes can be added in a lane of 16 bits
 
 
-class Forest(msgspec.Struct, frozen=True):
-    """Trees whose values add up to log-odds."""
+class Forest(msgspec.Struct, frozen=True, dict=True):
+    """Trees whose values add up to a score. Their questions are the ensemble's."""
 
-    features: list[str]  # what the positions in the trees mean
-    offset: float  # added to the sum, so that a confidence of 0.5 has the wanted precision
-    trees: list[Node]
+    unit: float  # of the trees' values
+    bias: float  # added to the sum
+    trees: list[list[int]]  # positions of a tree's questions, that of the lowest bit first
+    values: str  # base64 of int16: the means of all nodes, level by level from the root, of one tree after the other
 
-    def score(self, row: Sequence[float]) -> float:
-        """Log-odds for one candidate."""
-        total = self.offset
-        for root in self.trees:
-            node = root
-            while type(node) is list:
-                node = node[2] if row[node[0]] <= node[1] else node[3]
-            total += node
-        return total
+    @cached_property
+    def _nodes(self) -> list[array[int]]:
+        """The nodes of each tree; of level d, those from 2^d - 1 on, by the answers so far."""
+        data = b64decode(self.values)
+        flat = array("h", struct.unpack(f"<{len(data) // 2}h", data))
+        nodes, at = [], 0
+        for tree in self.trees:
+            size = (2 << len(tree)) - 1
+            nodes.append(flat[at : at + size])
+            at += size
+        return nodes
 
-    def shares(self, row: Sequence[float]) -> dict[str, float]:
-        """Feature -> its part of the score: the changes of the mean at its decisions (Saabas, 2014)."""
-        found: dict[str, float] = {}
-        for root in self.trees:
-            node = root
-            while type(node) is list:
-                child = node[2] if row[node[0]] <= node[1] else node[3]
-                name = self.features[node[0]]
-                found[name] = found.get(name, 0.0) + (child[4] if type(child) is list else child) - node[4]
-                node = child
+    @cached_property
+    def _bytes(self) -> list[tuple[bytes, bytes]]:
+        """For each tree, leaf -> low and high byte of its value + 2^15."""
+        found = []
+        for tree, nodes in zip(self.trees, self._nodes, strict=True):
+            leaves = [value + 32768 for value in nodes[(1 << len(tree)) - 1 :]]
+            found.append((bytes(v & 255 for v in leaves).ljust(256), bytes(v >> 8 for v in leaves).ljust(256)))
         return found
+
+    def scores(self, answers: Sequence[int], count: int) -> list[float]:
+        """The score of each of `count` candidates; `answers` to each question, a byte of 0 or 1 for each candidate."""
+        width = (count + 1) // 2 * 2
+        even = int.from_bytes(b"\xff\x00" * (width // 2), "little")
+        totals = [-32768 * len(self.trees)] * count
+        low_even = low_odd = high_even = high_odd = 0  # sums of low and of high bytes, in lanes of 16 bits
+        for done, (tree, (to_low, to_high)) in enumerate(zip(self.trees, self._bytes, strict=True), 1):
+            number = 0
+            for bit, question in enumerate(tree):
+                number |= answers[question] << bit
+            leaves = number.to_bytes(count, "little")
+            found = int.from_bytes(leaves.translate(to_low), "little")
+            low_even += found & even
+            low_odd += (found >> 8) & even
+            found = int.from_bytes(leaves.translate(to_high), "little")
+            high_even += found & even
+            high_odd += (found >> 8) & even
+            if not done % _LANE_MAX or done == len(self.trees):
+                sums = [lanes.to_bytes(width, "little") for lanes in (low_even, low_odd, high_even, high_odd)]
+                low, odd_low, high, odd_high = (struct.unpack(f"<{width // 2}H", one) for one in sums)
+                for first, lows, highs in ((0, low, high), (1, odd_low, odd_high)):
+                    for place, small, large in zip(range(first, count, 2), lows, highs, strict=False):
+                        totals[place] += small + 256 * large
+                low_even = low_odd = high_even = high_odd = 0
+        return [self.bias + self.unit * total for total in totals]
+
+    def shares(self, answers: Sequence[bool], features: Sequence[str]) -> dict[str, float]:
+        """Feature -> its part of one candidate's score: the changes of the mean at its questions (Saabas, 2014);
+        `answers` to each question, and the feature that each is about."""
+        found: dict[str, float] = {}
+        for tree, nodes in zip(self.trees, self._nodes, strict=True):
+            at, mean = 0, nodes[0]
+            for level, question in enumerate(tree):
+                at |= answers[question] << level
+                child = nodes[(2 << level) - 1 + at]
+                found[features[question]] = found.get(features[question], 0.0) + self.unit * (child - mean)
+                mean = child
+        return found
+
+    @property
+    def mean(self) -> float:
+        """What a score is before any question is asked; with all shares it adds up to the score."""
+        return self.bias + self.unit * sum(nodes[0] for nodes in self._nodes)
+
+
+class Ensemble(msgspec.Struct, frozen=True):
+    """How candidates of one kind of question are judged: forests whose weighted scores add up to log-odds."""
+
+    borders: dict[str, list[float]]  # feature -> its thresholds, ascending; at most 254
+    questions: list[tuple[str, int]]  # feature, position of its border: "is the value above?"
+    forests: list[Forest]  # fitted to order the candidates of a task, or to the log-odds that one is used
+    weights: list[float]  # of each forest's scores
+    offset: float  # added to the sum; it makes the log-odds honest
+
+    def scores(self, columns: Columns, count: int) -> list[float]:
+        """The log-odds of each of `count` candidates. Raises KeyError for a feature that is missing."""
+        binned = {name: _binned(borders, columns[name]) for name, borders in self.borders.items()}
+        answers = [int.from_bytes(binned[name].translate(_ABOVE[at]), "little") for name, at in self.questions]
+        parts = [forest.scores(answers, count) for forest in self.forests]
+        return [
+            self.offset + sum(weight * score for weight, score in zip(self.weights, row, strict=True))
+            for row in zip(*parts, strict=True)
+        ]
+
+    def shares(self, columns: Columns, candidate: int) -> dict[str, float]:
+        """Feature -> its part of the log-odds of one candidate."""
+        places = {name: bisect_left(borders, columns[name][candidate]) for name, borders in self.borders.items()}
+        answers = [places[name] > border for name, border in self.questions]
+        features = [name for name, _ in self.questions]
+        found: dict[str, float] = {}
+        for forest, weight in zip(self.forests, self.weights, strict=True):
+            for name, share in forest.shares(answers, features).items():
+                found[name] = found.get(name, 0.0) + weight * share
+        return found
+
+    @property
+    def mean(self) -> float:
+        """The log-odds before any question is asked."""
+        return self.offset + sum(w * forest.mean for w, forest in zip(self.weights, self.forests, strict=True))
+
+
+def _binned(borders: Sequence[float], column: Sequence[float]) -> bytes:
+    """How many borders are below each value. Most columns are sparse, or the same for all candidates."""
+    if column and column.count(column[0]) == len(column):
+        return bytes((bisect_left(borders, column[0]),)) * len(column)
+    zero = bisect_left(borders, 0.0)
+    return bytes([bisect_left(borders, value) if value else zero for value in column])
 
 
 @lru_cache(maxsize=1)
-def forests() -> dict[str, Forest]:
-    """The forests by name: `target` and `free`."""
-    return msgspec.json.decode(files(__package__).joinpath("model.json").read_bytes(), type=dict[str, Forest])
+def ensembles() -> dict[str, Ensemble]:
+    """The shipped model: `target` (the place is known) and `free` (it is not)."""
+    return msgspec.json.decode(files(__package__).joinpath("model.json").read_bytes(), type=dict[str, Ensemble])

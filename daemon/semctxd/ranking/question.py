@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,8 @@ from semctxd.ranking.text import IDENTIFIER, subtokens, words
 _PARAM = re.compile(r":param\s+(?:[\w\[\], .]+\s)?\*{0,2}(\w+)\s*:")
 _RETURNS = re.compile(r":returns?:(.*)|\breturns?\b(.*)", re.I)
 _CALL = re.compile(r"([^\W\d]\w*)\s*\(")
+_CLAUSES = re.compile(r"[.;:\n]+|,\s+|\b(?:and|then|using|by|if|with|otherwise|based on|after|before)\b")
+_CLAUSES_MAX = 14
 _ATTRIBUTE = re.compile(r"([^\W\d]\w*)?(?:\(\))?\s*\.\s*([^\W\d]\w*)")
 
 
@@ -64,6 +67,18 @@ class Question:
         for at, word in enumerate(words(self.intent)):
             found.setdefault(word, at)
         return found
+
+    @cached_property
+    def clauses(self) -> list[frozenset[str]]:
+        """The stemmed words of each clause of the intent."""
+        found = (frozenset(words(clause)) for clause in _CLAUSES.split(self.intent))
+        return [clause for clause in found if clause][:_CLAUSES_MAX]
+
+    @cached_property
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """Stemmed words of the intent that follow each other."""
+        said = words(self.intent)
+        return frozenset(itertools.pairwise(said))
 
     @cached_property
     def names(self) -> dict[str, None]:

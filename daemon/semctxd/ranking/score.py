@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from semctxd.ranking.features import CANDIDATES, candidates, rows
-from semctxd.ranking.model import forests
+from semctxd.ranking.features import CANDIDATES, candidates, columns
+from semctxd.ranking.model import ensembles
 from semctxd.ranking.signals import Signals, best, is_test
 
 _TEST_PENALTY = 3.0  # log-odds; the model was fitted without tests, which code that is no test does not use
@@ -24,16 +24,16 @@ class Ranked(NamedTuple):
 def rank(signals: Signals, count: int, explain: int = 0) -> list[Ranked]:
     """The `count` best candidates, best first; the first `explain` of them with shares."""
     ids = candidates(signals, max(count, CANDIDATES))
-    features = dict(zip(ids, rows(signals, ids), strict=True))
-    symbols = signals.corpus.store.symbols
-    forest = forests()["target" if signals.question.file in signals.corpus.store.files else "free"]
-    scores = {id: forest.score(row) for id, row in features.items()}
+    ensemble = ensembles()["target" if signals.question.file in signals.corpus.store.files else "free"]
+    table = columns(signals, ids)
+    places = {id: at for at, id in enumerate(ids)}
+    scores = dict(zip(ids, ensemble.scores(table, len(ids)), strict=True))
     if not signals.wants_tests:
+        symbols = signals.corpus.store.symbols
         scores.update({id: score - _TEST_PENALTY for id, score in scores.items() if is_test(symbols[id].path)})
-    order = best(signals.corpus, scores, count)
     return [
-        Ranked(id, confidence(scores[id]), _strongest(forest.shares(features[id])) if at < explain else {})
-        for at, id in enumerate(order)
+        Ranked(id, confidence(scores[id]), _strongest(ensemble.shares(table, places[id])) if at < explain else {})
+        for at, id in enumerate(best(signals.corpus, scores, count))
     ]
 
 

@@ -8,7 +8,8 @@ hides them). Signals are sparse: a symbol that none mentions is no candidate.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from semctxd.ranking.corpus import Corpus
@@ -29,6 +30,9 @@ class Signals:
         self.question = question
         self.wants_tests = is_test(question.file) or "test" in question.terms
         self.by_signal: dict[str, Scores] = {}
+        self.verbs: dict[
+            str, float
+        ] = {}  # first word of a name -> share of what functions with the target's first word use
 
     def put(self, signal: str, ids: Iterable[int], value: float = 1.0) -> None:
         """Raise a signal to at least `value` for some symbols."""
@@ -36,6 +40,11 @@ class Signals:
         for id in ids:
             if value > scores.get(id, 0.0):
                 scores[id] = value
+
+    def add(self, signal: str, id: int, value: float) -> None:
+        """Raise a signal by `value` for a symbol."""
+        scores = self.by_signal.setdefault(signal, {})
+        scores[id] = scores.get(id, 0.0) + value
 
     def put_all(self, signal: str, scores: Mapping[int, float]) -> None:
         """Set a signal whole."""
@@ -85,9 +94,10 @@ def search(corpus: Corpus, terms: Mapping[str, float]) -> Scores:
     found = sorted(
         (len(ids), term, ids, weights) for term in terms for ids, weights in [corpus.store.postings.get(term)] if ids
     )
-    for df, term, ids, weights in found:
-        if df > _MAX_DF and scores:
+    for rows, term, ids, weights in found:
+        if rows > _MAX_DF and scores:
             continue
+        df = rows - _has(ids, corpus.hidden)
         idf = math.log(1 + (count - df + 0.5) / (df + 0.5)) * terms[term]
         for id, weight in zip(ids, weights, strict=True):
             scores[id] = scores.get(id, 0.0) + idf * weight
@@ -106,7 +116,13 @@ def best(corpus: Corpus, scores: Mapping[int, float], count: int) -> list[int]:
 
 def idf(corpus: Corpus, token: str) -> float:
     """How telling a name's sub-token is."""
-    return math.log(1 + len(corpus.store.symbols) / (1 + len(corpus.store.postings.get(token)[0])))
+    ids = corpus.store.postings.get(token)[0]
+    return math.log(1 + len(corpus.store.symbols) / (1 + len(ids) - _has(ids, corpus.hidden)))
+
+
+def _has(ids: Sequence[int], id: int) -> bool:
+    at = bisect_left(ids, id)
+    return at < len(ids) and ids[at] == id
 
 
 @lru_cache(maxsize=1 << 14)

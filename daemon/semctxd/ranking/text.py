@@ -63,6 +63,11 @@ def subtokens(name: str) -> tuple[str, ...]:
     return tuple(map(_stemmed, _SUBTOKEN.findall(name)))
 
 
+def subtokens_as_written(prose: str) -> list[str]:
+    """The parts of all identifiers and words of a text."""
+    return _SUBTOKEN.findall(prose)
+
+
 def words(prose: str) -> list[str]:
     """The stemmed words of prose (or of the names in it), in order, without stop words and single letters."""
     return [word for word in map(_significant, _SUBTOKEN.findall(prose)) if word]

@@ -30,6 +30,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _MAX_LIMIT = 1000
 _MAX_NAMES = 100
+_MAX_TOKENS = 1_000_000
 
 
 class Question(NamedTuple):
@@ -103,8 +104,9 @@ def checked(params: object, method: str) -> dict[str, Any]:
         raise InvalidParams(f"{method}: {error}") from None
     _refuse_unknown(cast("dict[str, Any]", params), kind, method)
     for name, value in valid.get("limits", {}).items():
-        if not 0 <= value <= _MAX_LIMIT:
-            raise InvalidParams(f"{method}: limits.{name} must be between 0 and {_MAX_LIMIT}")
+        most = _MAX_TOKENS if name == "tokens" else _MAX_LIMIT
+        if not 0 <= value <= most:
+            raise InvalidParams(f"{method}: limits.{name} must be between 0 and {most}")
     return valid
 
 

@@ -1,0 +1,91 @@
+"""`python -m bench related DIR`: which stems mean much the same, by a static embedding of their words.
+
+The vocabulary is that of the tasks' repositories: the words of names and documentation. Each stem stands where the
+words that share it stand on average in wordllama's table of token vectors (as its package ships it: nothing is
+downloaded); related are the stems nearest by cosine. The daemon reads the result, `ranking/related.txt`, and needs
+neither the table nor the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter, defaultdict
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.tasks import root, sources
+from semctxd.ranking.text import STOP_WORDS, stem, subtokens_as_written
+
+_WEIGHTS, _TOKENIZER = "weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json"
+_TARGET = Path(__file__).parent.parent / "daemon" / "semctxd" / "ranking" / "related.txt"
+_LEAST_REPOSITORIES = 3  # a stem of fewer is somebody's own word
+_MOST = 8
+_NEAR = 0.42  # cosine
+
+
+def main(arguments: list[str]) -> int:
+    """Write the table of related stems."""
+    parser = argparse.ArgumentParser(prog="python -m bench related", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("tasks", metavar="DIR", help="a folder of tasks: its repositories give the vocabulary")
+    parser.add_argument("--to", metavar="FILE", type=Path, default=_TARGET, help="default: the daemon's")
+    chosen = parser.parse_args(arguments)
+    table = related(vocabulary(chosen.tasks))
+    chosen.to.write_text("".join(f"{line}\n" for line in table), encoding="utf-8")
+    print(f"{len(table)} stems, {chosen.to.stat().st_size / 1e3:.0f} kB: {chosen.to}")
+    return 0
+
+
+def vocabulary(folder: str) -> dict[str, Counter[str]]:
+    """Stem -> the words that have it and how often, of stems that several repositories use."""
+    words: dict[str, Counter[str]] = defaultdict(Counter)
+    spread: Counter[str] = Counter()
+    for repository in sorted(Path(folder, "repositories").iterdir()):
+        seen: Counter[str] = Counter()
+        for path in sources(root(folder, repository.name)):
+            text = path.read_text("utf-8", errors="replace")
+            seen.update(part.lower() for part in subtokens_as_written(text))
+        stems = set()
+        for word, count in seen.items():
+            if word.isalpha() and word.isascii() and 2 < len(word) < 20 and word not in STOP_WORDS and count > 1:
+                words[stem(word)][word] += count
+                stems.add(stem(word))
+        spread.update(stems)
+    return {one: words[one] for one in sorted(words) if spread[one] >= _LEAST_REPOSITORIES}
+
+
+def related(words: dict[str, Counter[str]]) -> list[str]:
+    """A line for each stem that has related ones: `stem other:0.71 other:0.55`, nearest first."""
+    stems = list(words)
+    vectors = embed(words)
+    lines = []
+    for start in range(0, len(stems), 1000):
+        cosines = vectors[start : start + 1000] @ vectors.T
+        for row, name in zip(cosines, stems[start : start + 1000], strict=True):
+            near = [(float(row[at]), stems[at]) for at in np.argsort(-row)[: _MOST + 1] if stems[at] != name]
+            if kept := [f"{other}:{cosine:.2f}" for cosine, other in near if cosine >= _NEAR]:
+                lines.append(" ".join((name, *kept)))
+    return lines
+
+
+def embed(words: dict[str, Counter[str]]) -> npt.NDArray[np.float32]:
+    """A unit vector for each stem, the mean of its words weighted by how often they occur."""
+    from tokenizers import Tokenizer
+
+    package = files("wordllama")
+    raw = package.joinpath(_WEIGHTS).read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    (shape,) = (entry["shape"] for name, entry in json.loads(raw[8 : 8 + size]).items() if name != "__metadata__")
+    table = np.frombuffer(raw[8 + size :], dtype=np.float16).reshape(shape).astype(np.float32)
+    tokenizer = Tokenizer.from_str(package.joinpath(_TOKENIZER).read_text("utf-8"))
+    tokenizer.no_padding()
+    vectors = np.zeros((len(words), shape[1]), dtype=np.float32)
+    for at, counts in enumerate(words.values()):
+        for word, count in counts.items():
+            ids = tokenizer.encode(word, add_special_tokens=False).ids
+            vectors[at] += count * table[ids].mean(0)
+    unit: npt.NDArray[np.float32] = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
+    return unit

@@ -1,0 +1,161 @@
+"""`python -m bench train --mined DIR [--tasks DIR]`: fit the ranking model and write it where the daemon reads it.
+
+Mined tasks (`python -m bench mine`) suffice. Tasks of another folder count twice; of its repositories, in the order
+of their names, every second one is held out: nothing is fitted to or chosen by those, and the figures printed are
+theirs; only the confidence is calibrated on them, so what is printed of the confident tier is calibrated on one half of
+them and measured on the other. Beside the model stands what it was made from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from bench.examples import Example, collect
+from bench.fitting import KINDS, Settings, calibrated, encode, fit, of_kind, rows, table_of
+from bench.scoring import Answer, Judged, averages, precision_bar, tier
+from bench.tasks import FORMS, Task, load, neutral, used
+from semctxd.ranking.features import FEATURES
+from semctxd.ranking.files import chances
+from semctxd.ranking.model import Ensemble
+from semctxd.ranking.score import confidence
+
+MODEL = Path(__file__).parent.parent / "daemon" / "semctxd" / "ranking" / "model.json"
+_PRECISION = 0.75  # of the confident tier
+_OWN_WEIGHT = 2.0
+_JUDGED = 100
+_FIGURES = ("P@1", "R@10", "hit@5", "file@3", "all-files@3")
+
+
+def main(arguments: list[str]) -> int:
+    """Collect examples, fit, calibrate, write, and print figures of what was held out."""
+    parser = argparse.ArgumentParser(prog="python -m bench train", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--mined", metavar="DIR", required=True, help="a folder of mined tasks")
+    parser.add_argument("--tasks", metavar="DIR", help="a folder of other tasks; half of its repositories are held out")
+    parser.add_argument("--hold-out-nothing", action="store_true", help="fit on all of them, for the model to ship")
+    parser.add_argument("--to", metavar="FILE", type=Path, default=MODEL, help="default: the daemon's")
+    parser.add_argument("--rounds", type=int, default=Settings().rounds)
+    parser.add_argument("--seed", type=int, default=Settings().seed)
+    parser.add_argument("--threads", type=int, default=Settings().threads)
+    parser.add_argument("--examples", metavar="FILE", type=Path, help="keep the examples here, or take them from here")
+    chosen = parser.parse_args(arguments)
+
+    started = time.monotonic()
+    mined, own = examples(chosen.mined, chosen.tasks, chosen.examples)
+    settings = Settings(chosen.rounds, seed=chosen.seed, threads=chosen.threads)
+    first, second = halves(own)
+    held_out = set() if chosen.hold_out_nothing else second
+    model = {kind: ensemble(kind, mined, own, held_out, settings) for kind in KINDS}
+    chosen.to.write_bytes(encode(model))
+    tasks = {task["id"]: task for folder in (chosen.mined, chosen.tasks) if folder for task in load(folder)}
+    shown = [example for example in own if example.repository in second] if own else mined
+    for line in figures(model, shown, tasks):
+        print(line)
+    made = provenance(chosen.mined, mined, own, (first | second) - held_out, settings)
+    chosen.to.with_suffix(".provenance.json").write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+    print(f"{chosen.to}: {chosen.to.stat().st_size / 1e3:.0f} kB, {time.monotonic() - started:.0f} s")
+    return 0
+
+
+def examples(mined: str, tasks: str | None, kept: Path | None) -> tuple[list[Example], list[Example]]:
+    """The examples of both folders, read from `kept` if that file is there, and kept there else."""
+    if kept and kept.exists():
+        read: tuple[list[Example], list[Example]] = pickle.loads(kept.read_bytes())
+        return read
+    found = collect(mined, sparing=True), collect(tasks, sparing=False) if tasks else []
+    if kept:
+        kept.write_bytes(pickle.dumps(found))
+    return found
+
+
+def halves(own: Sequence[Example]) -> tuple[set[str], set[str]]:
+    """The repositories to choose on, and those that are held out: every second one by name."""
+    names = sorted({example.repository for example in own})
+    return set(names[::2]), set(names[1::2])
+
+
+def ensemble(
+    kind: str, mined: Sequence[Example], own: Sequence[Example], held_out: set[str], settings: Settings
+) -> Ensemble:
+    """Fitted on the mined tasks and on the other ones that are not held out, calibrated on those that are. Where none
+    are, forests fitted on two thirds of the repositories are calibrated on the last third instead."""
+    theirs = of_kind(mined, kind)
+    ours = [example for example in of_kind(own, kind) if example.repository not in held_out]
+    weights = dict.fromkeys((example.repository for example in ours), _OWN_WEIGHT)
+    whole = fit(rows([*theirs, *ours], weights, settings.seed), settings)
+    if held_out:
+        return calibrated(whole, of_kind(own, kind, held_out), _PRECISION)
+    third = set(sorted({example.repository for example in ours or theirs})[::3])
+    rest = [example for example in (*theirs, *ours) if example.repository not in third]
+    last = [example for example in (*theirs, *ours) if example.repository in third]
+    honest = calibrated(fit(rows(rest, weights, settings.seed), settings), last, _PRECISION)
+    return Ensemble(whole.borders, whole.questions, whole.forests, honest.weights, honest.offset)
+
+
+def answer(model: dict[str, Ensemble], example: Example) -> Answer:
+    """What the model makes of an example: the ranking that the daemon gives."""
+    kind = next(kind for kind, forms in KINDS.items() if example.form in forms)
+    scores = model[kind].scores(table_of(example), len(example.keys))
+    order = sorted(range(len(scores)), key=lambda at: -scores[at])[:_JUDGED]
+    keys = [example.keys[at] for at in order]
+    confidences = [confidence(scores[at]) for at in order]
+    files = chances((file, chance) for (file, _), chance in zip(keys, confidences, strict=True))
+    return Answer(keys, sorted(files, key=lambda file: (-files[file], file)), confidences)
+
+
+def figures(model: dict[str, Ensemble], shown: Sequence[Example], tasks: dict[str, Task]) -> list[str]:
+    """A line for each form."""
+    lines = []
+    for form in FORMS:
+        judged = [Judged(tasks[one.task], answer(model, one)) for one in shown if one.form == form]
+        if not judged:
+            continue
+        sure = tier(recalibrated(judged))
+        cells = [f"{form:16}", f"{len(judged)} tasks"]
+        for name, cross in (("ALL", False), ("CROSS", True)):
+            found = averages(judged, cross)
+            cells += [name, *(f"{key} {found[key][0]:.3f}" for key in _FIGURES)]
+        cells.append(f"tier {sure.precision:.2f} @ {sure.recall:.3f}, {sure.coverage:.2f} / {sure.false_answers:.3f}")
+        lines.append("  ".join(cells))
+    return lines
+
+
+def recalibrated(judged: Sequence[Judged]) -> list[Judged]:
+    """The same with confidences moved so that those of either half of the repositories owe nothing to that half: 0.5
+    is where the precision on the other half is the wanted one."""
+    names = sorted({one.task["repository"] for one in judged})
+    moved = []
+    for part in (set(names[::2]), set(names[1::2])):
+        others = [one for one in judged if one.task["repository"] not in part]
+        pairs = [
+            (confidence, key in used(one.task))
+            for one in others
+            for key, confidence in zip(one.answer.symbols, one.answer.confidences, strict=True)
+            if key not in neutral(one.task)
+        ]
+        bar = precision_bar(pairs, _PRECISION)
+        for one in judged:
+            if one.task["repository"] in part:
+                sure = [float(confidence >= bar) for confidence in one.answer.confidences]
+                moved.append(one._replace(answer=one.answer._replace(confidences=sure)))
+    return moved
+
+
+def provenance(
+    mined_folder: str, mined: Sequence[Example], own: Sequence[Example], fitted_on: set[str], settings: Settings
+) -> dict[str, object]:
+    """What the model was made from."""
+    mined_from = Path(mined_folder, "provenance.json")
+    return {
+        "mined": json.loads(mined_from.read_text("utf-8")) if mined_from.exists() else None,
+        "other repositories": sorted(fitted_on),
+        "examples": len(mined) + sum(example.repository in fitted_on for example in own),
+        "features": len(FEATURES),
+        "settings": settings._asdict(),
+        "catboost": version("catboost"),
+    }

@@ -1,0 +1,291 @@
+"""Tasks of the ranking's benchmark: hiding, scoring, mining, fitting, and asking a daemon."""
+
+from __future__ import annotations
+
+import ast
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench import train
+from bench.examples import NEUTRAL, USED, Example, of_repository
+from bench.fitting import Settings, encode, of_kind, platt, table_of
+from bench.masking import find, mask, undocumented
+from bench.mine import mine
+from bench.offers import judge
+from bench.phrasing import arguments, draft, intent, read
+from bench.plot import reliability
+from bench.repository import put
+from bench.scoring import Answer, Judged, averages, half_interval, score, tier
+from bench.tasks import BARE, FORMS, Task, load, question, write
+
+from semctxd.ranking.features import FEATURES
+from semctxd.ranking.model import Ensemble
+
+ROOT = Path(__file__).parent.parent
+SOURCE = '''\
+import json, os
+from typing import Any
+from lib import (
+    kept,
+    lost,
+)
+
+
+class Store:
+    """A store."""
+
+    def load(self, path: str, *, strict: bool = False) -> Any:
+        """Load what was saved.
+
+        Args:
+            path: Where it is.
+
+        Returns:
+            What was saved.
+        """
+        with open(path) as file:
+            return lost(json.load(file))
+
+    def save(self): return kept(os.getcwd())
+'''
+
+
+def test_a_body_is_hidden_with_its_docstring_and_its_imports() -> None:
+    hidden = mask(SOURCE, "Store.load", 12, keep_signature=True)
+    assert (
+        ast.unparse(find(hidden, "Store.load", 1))
+        == "def load(self, path: str, *, strict: bool=False) -> Any:\n    ..."
+    )
+    assert "json" not in hidden and "lost" not in hidden and "saved" not in hidden
+    assert "import os" in hidden and "from lib import kept" in hidden and "import Any" in hidden
+    gone = mask(SOURCE, "Store.load", 12, keep_signature=False)
+    assert "def load" not in gone and "pass" in gone
+    one_line = mask(SOURCE, "Store.save", 24, keep_signature=True)
+    assert ast.unparse(find(one_line, "Store.save", 24)) == "def save(self):\n    ..."
+    assert one_line.startswith("import json\nfrom typing")
+    assert "lost(json" in undocumented(SOURCE, "Store.load", 12) and "saved" not in undocumented(
+        SOURCE, "Store.load", 12
+    )
+    with pytest.raises(LookupError):
+        find(SOURCE, "Store.missing", 1)
+
+
+def test_what_somebody_might_have_said_and_written() -> None:
+    node = find(SOURCE, "Store.load", 12)
+    doc = read(node)
+    assert doc is not None
+    assert intent(doc) == "Load what was saved."
+    assert arguments(node, doc, "Store", says_self=True) == (
+        ":param self: Store. An instance of the Store class.\n:param path: str. Where it is.\n"
+        ":param strict: bool\n:return: Any. What was saved."
+    )
+    assert read(find(SOURCE, "Store.save", 24)) is None
+    written = {draft(node, {"lost"}, "Load what was saved", random.Random(seed)) for seed in range(40)}
+    assert any("lost" in one for one in written) and any("lost" not in one for one in written)
+    assert not any("Load what" in one for one in written)
+    assert draft(node, {"lost"}, "Load", random.Random(1)) == draft(node, {"lost"}, "Load", random.Random(1))
+
+
+TASK: Task = {
+    "id": "t", "repository": "r", "file": "a.py", "qualname": "f", "line": 1, "intent": "Load it. At once.",
+    "arguments": ":param x: it", "signature": "def f(x):", "draft": "load(x)",
+    "used": [
+        {"file": "a.py", "qualname": "near", "scope": "intra_file"},
+        {"file": "b.py", "qualname": "far", "scope": "cross_file"},
+    ],
+    "neutral": [{"file": "c.py", "qualname": "odd", "scope": "cross_file"}],
+}  # fmt: skip
+
+
+def test_how_a_task_is_asked() -> None:
+    assert question(TASK, "target") == {
+        "intent": "Load it. At once.", "signature": "def f(x):", "arguments": ":param x: it", "qualname": "f",
+        "targetFile": "a.py",
+    }  # fmt: skip
+    assert question(TASK, "short-no-target") == {
+        "intent": "Load it.", "signature": "def f(x):", "arguments": "", "qualname": "f",
+    }  # fmt: skip
+    assert question(TASK, "draft")["draft"] == "load(x)"
+    assert question(TASK, "bare") == question(TASK, "existing") == {"intent": "Load it."}
+    assert question(TASK, "bare-target") == {"intent": "Load it.", "targetFile": "a.py"}
+
+
+def test_an_answer_is_scored_by_what_is_used() -> None:
+    symbols = [("a.py", "f"), ("c.py", "odd"), ("d.py", "wrong"), ("b.py", "far"), ("a.py", "near")]
+    judged = Judged(TASK, Answer(symbols, ["d.py", "a.py", "b.py"], [0.9, 0.9, 0.8, 0.7, 0.2]))
+    found = score(judged, cross=False)
+    assert found is not None
+    assert (found["P@1"], found["hit@5"], found["R@10"], found["file@3"], found["all-files@3"]) == (0, 1, 1, 1, 1)
+    assert (found["P@3"], found["oracle P@3"], found["oracle P@5"]) == (2 / 3, 2 / 3, 0.4)
+    cross = score(judged, cross=True)
+    assert cross is not None and (cross["P@3"], cross["R@10"]) == (1 / 3, 1)
+    blank = Judged({**TASK, "used": []}, Answer(symbols, [], [0.9, 0.9, 0.8, 0.7, 0.2]))
+    assert score(blank, cross=False) is None
+    assert tier([judged, blank]) == (1 / 4, 1 / 2, 1.0, 1.0)  # two of each are confident and count; one is right
+    assert averages([judged, blank], cross=False)["P@1"] == (0.0, 0.0)
+    assert reliability([judged]) == [(0.2, 1.0, 1), (0.7, 1.0, 1), (0.8, 0.0, 1)]
+
+
+def test_imports_are_judged_by_those_that_the_body_alone_needed() -> None:
+    hidden = mask(SOURCE, "Store.load", 12, keep_signature=True)
+    patterns: list[dict[str, Any]] = [
+        {"module": "pkg.lib", "names": ["lost", "kept"]},
+        {"module": "json", "names": []},
+        {"module": "other", "names": ["lost"]},
+    ]
+    assert judge(SOURCE, hidden, patterns) == (2, 2, 3)  # the file has `kept` already, and nothing needs other.lost
+    assert judge(SOURCE, hidden, []) == (2, 0, 0)
+    assert judge(hidden, hidden, patterns).needed == 0
+
+
+def test_intervals_draw_whole_repositories() -> None:
+    assert half_interval([("a", 0.0)] * 50 + [("b", 1.0)] * 50) == 0.5
+    assert half_interval([(str(n), 0.5) for n in range(50)]) == 0.0
+
+
+def test_honest_log_odds() -> None:
+    import numpy as np
+
+    dice = np.random.default_rng(1)
+    scores = dice.normal(size=4000)
+    used = dice.random(4000) < 1 / (1 + np.exp(-(2 * scores - 1)))
+    slope, offset = platt(scores, used)
+    assert abs(slope - 2) < 0.2 and abs(offset + 1) < 0.2
+
+
+# -- a small world in which a function called after a thing uses the thing's helper
+
+
+def package(name: str, things: tuple[str, ...]) -> dict[str, bytes]:
+    helpers = "".join(
+        f'def make_{thing}(size):\n    """Make a new {thing} of some size."""\n    return size\n\n\n'
+        f'class {thing.title()}Error(Exception):\n    """Something is wrong with a {thing}."""\n\n\n'
+        for thing in things
+    )
+    users = "".join(
+        f"def check_{thing}(size):\n"
+        f'    """Check the size of a {thing} and make it, or else say what is wrong with it."""\n'
+        f"    if size:\n        raise {thing.title()}Error(size)\n    return make_{thing}(size)\n\n\n"
+        for thing in things
+    )
+    imports = ", ".join(f"make_{thing}, {thing.title()}Error" for thing in things)
+    return {
+        f"{name}/__init__.py": b"",
+        f"{name}/helpers.py": helpers.encode(),
+        f"{name}/users.py": f"from {name}.helpers import {imports}\n\n\n{users}".encode(),
+    }
+
+
+THINGS = (
+    ("boat", "cart", "kite", "lamp"), ("wall", "roof", "door", "gate"), ("leaf", "root", "seed", "twig"),
+    ("ring", "coin", "bowl", "vase"), ("drum", "harp", "lute", "horn"), ("wolf", "bear", "deer", "hare"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Mined tasks of six packages."""
+    place = tmp_path_factory.mktemp("tasks")
+    found: list[Task] = []
+    for number, things in enumerate(THINGS):
+        name = f"pack{number}"
+        put(str(place / "repositories" / name), package(name, things))
+        for thing in range(6):  # so many symbols that the package is worth mining
+            put(
+                str(place / "repositories" / name),
+                {f"{name}/more{thing}.py": b"def one(): ...\ndef two(): ...\nA = 1\n"},
+            )
+        found += mine(name, place / "repositories" / name, 9, seed=1)
+    write(place, found)
+    return place
+
+
+@pytest.fixture(scope="module")
+def examples(folder: Path) -> list[Example]:
+    tasks = load(folder)
+    names = dict.fromkeys(task["repository"] for task in tasks)
+    return [
+        example
+        for name in names
+        for example in of_repository(str(folder), name, [one for one in tasks if one["repository"] == name], False)
+    ]
+
+
+def test_tasks_are_mined_from_documented_functions(folder: Path) -> None:
+    tasks = load(folder)
+    assert len(tasks) == 24
+    for task in tasks:
+        thing = task["qualname"].removeprefix("check_")
+        assert task["intent"] == f"Check the size of a {thing} and make it, or else say what is wrong with it."
+        assert {one["qualname"] for one in task["used"]} == {f"make_{thing}", f"{thing.title()}Error"}
+        assert {one["scope"] for one in task["used"]} == {"cross_file"}
+    again = mine("pack1", folder / "repositories" / "pack1", 9, seed=1)
+    assert again == [task for task in tasks if task["repository"] == "pack1"]
+    assert mine("pack1", folder / "repositories" / "pack1" / "nothing", 9, seed=1) == []
+
+
+def test_examples_are_the_products_candidates_with_what_is_used(examples: list[Example]) -> None:
+    assert {example.form for example in examples} == {*FORMS, *BARE}
+    for example in examples:
+        assert example.features.shape == (len(example.keys), len(FEATURES))
+        there = [label for _, label in zip(example.keys, example.labels, strict=True)]
+        assert there.count(USED) == (1 if example.form == "existing" else 2), example
+        assert ("users.py" in " ".join(file for file, _ in example.keys)) or example.form
+        assert NEUTRAL not in there or example.form == "existing"
+
+
+def test_a_small_model_learns_and_equal_data_give_an_equal_model(examples: list[Example], folder: Path) -> None:
+    settings = Settings(rounds=20, depth=3, threads=1)
+    model = {"target": train.ensemble("target", examples, [], set(), settings)}
+    assert encode({"target": train.ensemble("target", examples, [], set(), settings)}) == encode(model)
+    tasks = {task["id"]: task for task in load(folder)}
+    shown = [example for example in of_kind(examples, "target") if example.form == "target"]
+    judged = [Judged(tasks[one.task], train.answer(model, one)) for one in shown]
+    assert averages(judged, cross=False)["P@1"][0] == 1.0
+    assert tier(judged).precision >= 0.75
+    (line,) = train.figures(model, shown, tasks)
+    assert line.startswith("target") and "P@1 1.000" in line
+
+
+def test_a_model_that_was_written_is_read_with_the_same_scores(examples: list[Example]) -> None:
+    import msgspec
+
+    made = {"free": train.ensemble("free", examples, [], set(), Settings(rounds=10, depth=4, threads=1))}
+    read_again = msgspec.json.decode(encode(made), type=dict[str, Ensemble])
+    for example in of_kind(examples, "free")[:3]:
+        table, count = table_of(example), len(example.keys)
+        assert read_again["free"].scores(table, count) == made["free"].scores(table, count)
+
+
+def test_the_daemon_is_asked_with_the_function_hidden(folder: Path, tmp_path: Path) -> None:
+    answers, picture = tmp_path / "answers.jsonl", tmp_path / "calibration.svg"
+    command = [sys.executable, "-m", "bench", "relevance", "--tasks", str(folder), "--quick", "--half", "first"]
+    before = {path: path.read_bytes() for path in folder.rglob("*.py")}
+    ended = subprocess.run(
+        [*command, "--answers", str(answers), "--plot", str(picture)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    rows = {tuple(line.split(" | ")[:2]) for line in ended.stdout.split("\n") if line.startswith("| ")}
+    assert {("| semctx", form) for form in FORMS} <= rows
+    assert (
+        ("| grep", "target") in rows and ("| BM25", "no-target") in rows and ("| the plan's formula", "target") in rows
+    )
+    assert "oracle: P@3 0.667" in ended.stdout
+    assert "imports that only the body needs: 12 of 6 tasks; recall at 5 patterns" in ended.stdout
+    said = [json.loads(line) for line in answers.read_text().splitlines()]
+    ours = [one for one in said if one["method"] == "semctx"]
+    assert len(ours) == 3 * 2 * len(FORMS)
+    for one in ours:
+        own = one["id"].split(":")[1:]
+        assert own not in one["symbols"] and len(one["symbols"]) == len(one["confidences"]) > 10
+    assert picture.read_text().startswith("<?xml")
+    assert {path: path.read_bytes() for path in folder.rglob("*.py")} == before
