@@ -90,6 +90,20 @@ async def test_a_server_that_never_gives_its_first_sign(tmp_path: Path, monkeypa
         assert keeper.session.completeness == "unknown"
 
 
+async def test_a_change_while_a_server_starts_that_only_another_run_takes_in(tmp_path: Path) -> None:
+    entry = msgspec.structs.replace(SERVERS["zuban"], dependencies="registered")
+    (tmp_path / "signs").mkdir()
+    async with kept(tmp_path, command("indexing", "signs"), entry=entry) as keeper:
+        params = {"textDocument": {"uri": to_uri(f"{tmp_path}/a.py")}, "position": {"line": 0, "character": 0}}
+        _, reply = keeper.start(params=params)
+        await keeper.until(lambda: keeper.session.pid)
+        pid = keeper.session.pid
+        keeper.session.notice([Change(f"{tmp_path}/a.py", What.MODIFIED)])
+        assert (await reply)["contents"]["value"] == "nothing"
+        assert keeper.session.restarts == 1
+        assert keeper.session.pid != pid
+
+
 # -- what is open
 
 
