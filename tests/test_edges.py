@@ -384,8 +384,8 @@ def test_a_clock_that_jumps_makes_no_server_stale(quiet: int, modified: int, now
     """A notice alone may not do where the clock was set; the times are injected, no clock is."""
     ledger = Ledger("/r", registry().servers["ty"].sync, "python")
     ledger.add([Change("/r/a.py", What.MODIFIED)])
-    _, nudged = ledger.settle(quiet, now, lambda path: Stat(modified))  # type: ignore[arg-type, return-value]
-    assert nudged is not suffices
+    cure = ledger.settle(quiet, now, lambda path: Stat(modified))  # type: ignore[arg-type, return-value]
+    assert cure.nudges is not suffices
 
 
 async def test_a_clock_that_is_set_back_before_events_are_lost(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
