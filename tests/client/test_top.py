@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from textual.widgets import DataTable, RichLog, Sparkline, Static
 
-import semctx
+from semctx.cli import main
 from semctx.cli.top.app import Top
 from semctx.cli.top.trend import LENGTH, Trend
 from tests.conftest import PATIENCE_S, Daemon, daemon_at
@@ -122,12 +122,10 @@ def test_on_a_real_terminal(daemon: Daemon) -> None:
     os.close(ours)
 
 
-def test_where_it_is_not_installed() -> None:
-    top = Path(semctx.__file__).parent.parent
-    run = f"import sys; sys.path.insert(0, {str(top)!r}); from semctx.cli import main; sys.exit(main(['top']))"
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", run], capture_output=True, text=True)
-    assert done.returncode == 3
-    assert "pip install 'semctx[cli]'" in done.stderr
+def test_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "textual", None)
+    assert main(["top"]) == 3
+    assert "pip install 'semctx[cli]'" in capsys.readouterr().err
 
 
 def reading(uptime_s: float, total: int, cached: int = 0, sum_ms: float = 0.0) -> Any:

@@ -88,8 +88,6 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer the request once its head is there."""
-        if self._http.their_state is not h11.IDLE:  # a body, or another request
-            return
         try:
             self._http.receive_data(data)
             event = self._http.next_event()
@@ -100,6 +98,7 @@ class Connection(asyncio.Protocol):
             self._answer(event)
 
     def _answer(self, request: h11.Request) -> None:
+        self._transport.pause_reading()  # a body, or another request, is nobody's business
         self._is_head = request.method == b"HEAD"
         target = request.target.decode("latin-1")
         host = dict(request.headers).get(b"host", b"").decode("latin-1")
