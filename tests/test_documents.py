@@ -271,6 +271,7 @@ def test_a_folder_that_is_read_again_leaves_open_documents_alone(daemon: Daemon,
     assert finds(editor, repo, "unsaved")
     shutil.copytree(repo / "shop", repo / "copy")
     shutil.move(repo / "shop", repo / "away")
+    assert finds(editor, repo, "unsaved")  # its files are gone, and new when they come back
     shutil.move(repo / "away", repo / "shop")
     assert finds(editor, repo, "unsaved")
     assert not finds(other, repo, "unsaved")
@@ -460,6 +461,7 @@ def test_a_question_given_up_while_it_waits_is_never_sent(slow: Daemon, repo: Pa
     assert patient.read(2) == "three"
     patient.let(2)
     assert three.receive()["result"]["result"][0]["name"] == "three"
+    eventually(lambda: waiting(slow, repo) == 0, "nothing is owed")
     assert one.receive()["result"]["result"][0]["name"] == value("int")
 
 

@@ -568,3 +568,31 @@ def test_standard_output_is_closed(peer: Peer) -> None:
     command = f"exec {sys.executable} -m semctx.cli status --json >&-"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_check_of_a_text_in_a_file(peer: Peer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[dict[str, Any]] = []
+    added = {
+        "range": {"start": {"line": 1, "character": 4}, "end": {"line": 1, "character": 6}},
+        "message": "no such name\ninfo: really",
+        "file": "a.py",
+        "source_line": "    xs",
+        "nearest": ["x", "y"],
+    }
+
+    def checked(request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(request["params"])
+        result = {"diagnostics": [added], "checked": 1, "left_out": 2, "meta": META}
+        return {"jsonrpc": "2.0", "id": request["id"], "result": result}
+
+    peer.plays(answering({"code/check": checked}))
+    (tmp_path / "new.txt").write_bytes(b"x = 1\r\n")
+    arguments = ["--root", str(tmp_path), "--text", str(tmp_path / "new.txt"), "--scope", "dependents"]
+    assert main(["check", str(tmp_path / "a.py"), *arguments]) == 0
+    assert asked == [{"root": str(tmp_path), "file": "a.py", "text": "x = 1\r\n", "scope": "dependents"}]
+    out = capsys.readouterr().out
+    assert "a.py:2:5: no such name\n    xs\n    nearest: x, y\n2 more" in out
+    assert "1 diagnostic added, 1 file checked" in out
+    (tmp_path / "new.txt").write_bytes(b"\xff")
+    assert main(["check", "a.py", *arguments]) == 1
+    assert "is no UTF-8" in capsys.readouterr().err
