@@ -375,9 +375,7 @@ class Child:
         asked.reply = None
         if asked.timer:
             asked.timer.cancel()
-        if (
-            self.state in ("ready", "indexing") and asked.sent_at
-        ):  # the child still owes a reply, and is not quiet before
+        if asked.sent_at and self.state in ("ready", "indexing"):  # it still owes a reply, and is not quiet before
             self.write(b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":%d}}' % number)
             asked.timer = self._loop.call_later(self.terms.deadline_s, self._overdue, number, time.perf_counter())
         else:
