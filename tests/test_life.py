@@ -118,7 +118,8 @@ def test_stopped_on_request(repo: Path) -> None:
         assert daemon.process.wait(PATIENCE_S) == 0
         assert_gone(children)
         events = [json.loads(line)["event"] for line in daemon.log.splitlines()]
-        assert (events[0], events[-1]) == ("started", "stopping")
+        assert events[0] == "started"
+        assert "stopping" in events
 
 
 def test_the_second_daemon_says_who_is_there_and_leaves(daemon: Daemon) -> None:
