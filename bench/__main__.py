@@ -14,7 +14,7 @@ from bench.rows import conditions, table, write
 BENCHMARKS = ("check", "core", "freshness", "memory", "narrowing", "provider", "servers", "workload")
 """Each is the module bench/NAME.py with `run(options: Options) -> list[Row]`."""
 
-OF_RANKING = ("mine", "related", "train", "relevance")
+OF_RANKING = ("mine", "related", "train", "relevance", "worth")
 """Each is the module bench/NAME.py with options of its own: `main(arguments: list[str]) -> int`."""
 
 

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from bench import plot
 from bench.examples import Example, collect
 from bench.fitting import KINDS, Settings, calibrated, encode, fit, of_kind, rows, table_of
 from bench.scoring import Answer, Judged, averages, precision_bar, tier
-from bench.tasks import FORMS, Task, load, neutral, used
+from bench.tasks import FORMS, Form, Task, load, neutral, used
 from semctxd.ranking.features import FEATURES
 from semctxd.ranking.files import chances
 from semctxd.ranking.model import Ensemble
@@ -42,6 +43,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=Settings().rounds)
     parser.add_argument("--seed", type=int, default=Settings().seed)
     parser.add_argument("--threads", type=int, default=Settings().threads)
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="draw the calibration on what was held out as SVG")
     parser.add_argument("--examples", metavar="FILE", type=Path, help="keep the examples here, or take them from here")
     chosen = parser.parse_args(arguments)
 
@@ -56,6 +58,8 @@ def main(arguments: list[str]) -> int:
     shown = [example for example in own if example.repository in second] if own else mined
     for line in figures(model, shown, tasks):
         print(line)
+    if chosen.plot:
+        plot.calibration({form: judge(model, shown, tasks, form) for form in FORMS}, chosen.plot)
     made = provenance(chosen.mined, mined, own, (first | second) - held_out, settings)
     chosen.to.with_suffix(".provenance.json").write_text(json.dumps(made, indent=1) + "\n", "utf-8")
     print(f"{chosen.to}: {chosen.to.stat().st_size / 1e3:.0f} kB, {time.monotonic() - started:.0f} s")
@@ -108,11 +112,16 @@ def answer(model: dict[str, Ensemble], example: Example) -> Answer:
     return Answer(keys, sorted(files, key=lambda file: (-files[file], file)), confidences)
 
 
+def judge(model: dict[str, Ensemble], shown: Sequence[Example], tasks: dict[str, Task], form: Form) -> list[Judged]:
+    """The model's answers to the tasks in one form."""
+    return [Judged(tasks[one.task], answer(model, one)) for one in shown if one.form == form]
+
+
 def figures(model: dict[str, Ensemble], shown: Sequence[Example], tasks: dict[str, Task]) -> list[str]:
     """A line for each form."""
     lines = []
     for form in FORMS:
-        judged = [Judged(tasks[one.task], answer(model, one)) for one in shown if one.form == form]
+        judged = judge(model, shown, tasks, form)
         if not judged:
             continue
         sure = tier(recalibrated(judged))

@@ -22,6 +22,7 @@ from bench.plot import reliability
 from bench.repository import put
 from bench.scoring import Answer, Judged, averages, half_interval, score, tier
 from bench.tasks import BARE, FORMS, Task, load, question, write
+from bench.worth import GROUPS, figures
 
 from semctxd.ranking.features import FEATURES
 from semctxd.ranking.model import Ensemble
@@ -250,6 +251,15 @@ def test_a_small_model_learns_and_equal_data_give_an_equal_model(examples: list[
     assert tier(judged).precision >= 0.75
     (line,) = train.figures(model, shown, tasks)
     assert line.startswith("target") and "P@1 1.000" in line
+
+
+def test_what_a_group_of_signals_is_worth(examples: list[Example], folder: Path) -> None:
+    assert {name for group in GROUPS.values() for name in group} <= set(FEATURES)
+    tasks = {task["id"]: task for task in load(folder)}
+    shown = [example for example in examples if example.form == "target"]
+    before = [example.features.copy() for example in shown]
+    assert figures(shown, tasks, FEATURES) != figures(shown, tasks, ())
+    assert all((example.features == kept).all() for example, kept in zip(shown, before, strict=True))
 
 
 def test_a_model_that_was_written_is_read_with_the_same_scores(examples: list[Example]) -> None:

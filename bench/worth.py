@@ -1,0 +1,92 @@
+"""`python -m bench worth --tasks DIR`: what each group of signals is worth to the shipped model.
+
+A group's features are set to 0 and the model is asked as it is: what it loses is what it makes of the group, not what a
+model fitted without it would lose, which could lean on others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.examples import Example, collect
+from bench.scoring import Judged, averages
+from bench.tasks import Form, Task, load
+from bench.train import answer, halves
+from semctxd.ranking.features import FEATURES
+from semctxd.ranking.model import ensembles
+
+_FORMS: tuple[Form, ...] = ("target", "no-target", "draft")
+_FIGURES = ("P@1", "R@10", "hit@5")
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "neighbours": ("neighbours", "neighbours by name", "closest neighbours", "best neighbour", "neighbour rank",
+                   "votes for its file"),
+    "related words": ("related words", "neighbours by related words", "best neighbour by related words"),
+    "text": ("text", "text, absolute", "text rank", "best text of its file", "rank of its file's text", "owner's text"),
+    "the symbol's name": ("words of its name said", "words of its name said, weighed", "intent covered by its name",
+                          "best clause for its name", "its name in one clause", "words of its name in order",
+                          "own name's words", "owner's words said", "said early", "named", "member of named class"),
+    "siblings": ("same name elsewhere", "siblings", "siblings by name", "siblings, mapped to this class", "overridden"),
+    "co-use in file and class": ("file's uses", "file's uses by name", "similar functions of the file",
+                                 "near functions of the file", "class's uses", "similar methods of the class",
+                                 "near methods of the class"),
+    "position": ("same file", "near", "before", "same class", "own or inherited", "folder distance"),
+    "imports": ("in an imported module", "imported", "member of imported class", "in a file imported from",
+                "imported in this folder", "imported by files like this"),
+    "types": ("parameter type", "member of parameter type", "class called like a parameter",
+              "member of class called like a parameter", "member of usual parameter type", "returned type",
+              "member of returned type", "returns the wanted type", "member of attribute type",
+              "member of named attribute's type", "member of usual attribute's type"),
+    "parameters and attributes of the same name": ("same parameters", "same parameters, by name",
+                                                   "said of such a parameter", "said of such an attribute",
+                                                   "parameter words", "its parameters are at hand"),
+    "callers": ("calls the target", "caller's uses"),
+    "analogy and verbs": ("analogy", "verb goes with verb"),
+    "draft": tuple(name for name in FEATURES if "draft" in name),
+    "what the symbol is": ("class", "method", "variable", "private", "private elsewhere", "dunder", "constant",
+                           "property", "exception", "logger", "documented", "size", "parameters", "words in its name",
+                           "namesakes", "imported by files"),
+}  # fmt: skip
+
+
+def main(arguments: list[str]) -> int:
+    """Print a table: figures of the whole model on the held-out half, and what each group adds."""
+    parser = argparse.ArgumentParser(prog="python -m bench worth", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--tasks", metavar="DIR", required=True)
+    parser.add_argument("--examples", metavar="FILE", type=Path, help="the file of `train --examples`")
+    chosen = parser.parse_args(arguments)
+    own: list[Example]
+    if chosen.examples:
+        _, own = pickle.loads(chosen.examples.read_bytes())
+    else:
+        own = collect(chosen.tasks, sparing=False)
+    _, held_out = halves(own)
+    tasks = {task["id"]: task for task in load(chosen.tasks)}
+    shown = {form: [one for one in own if one.form == form and one.repository in held_out] for form in _FORMS}
+    whole = {form: figures(examples, tasks, ()) for form, examples in shown.items()}
+    titles = [f"{form} {name}" for form in _FORMS for name in _FIGURES]
+    print(f"| without | {' | '.join(titles)} |\n|---|{'---|' * len(titles)}")
+    print(f"| nothing | {' | '.join(f'{value:.3f}' for form in _FORMS for value in whole[form])} |")
+    for name, features in GROUPS.items():
+        lost = [
+            after - before
+            for form in _FORMS
+            for before, after in zip(whole[form], figures(shown[form], tasks, features), strict=True)
+        ]
+        print(f"| {name} | {' | '.join(f'{value:+.3f}' for value in lost)} |", flush=True)
+    return 0
+
+
+def figures(examples: Sequence[Example], tasks: dict[str, Task], without: Sequence[str]) -> list[float]:
+    """The figures of the shipped model with some features set to 0."""
+    places = [FEATURES.index(name) for name in without]
+    judged = []
+    for example in examples:
+        features = example.features.copy()
+        features[:, places] = 0
+        judged.append(Judged(tasks[example.task], answer(ensembles(), example._replace(features=features))))
+    found = averages(judged, cross=False)
+    return [found[name][0] for name in _FIGURES]
