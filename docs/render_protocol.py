@@ -19,7 +19,7 @@ from semctx import framing, protocol
 from semctx.errors import ERRORS, PROTOCOL
 from semctx.paths import SOCKET_NAME
 from semctx.protocol import METHODS
-from semctxd.config import Config
+from semctxd.config.schema import Config
 from semctxd.lsp.requests import READ_ONLY
 
 CLIENT_ERRORS = ("DaemonUnavailable", "ConnectionLost", "Timeout")

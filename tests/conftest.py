@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from semctxd.config import Config
-from semctxd.sources import Sources
+from semctxd.config.schema import Config
+from semctxd.config.sources import Sources
 
 PATIENCE_S = 60.0  # how long a condition may take on a busy machine; no test waits this long unless it fails
 

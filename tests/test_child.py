@@ -15,13 +15,13 @@ import psutil
 import pytest
 
 from semctx.errors import SemctxError
-from semctxd.child import Child
-from semctxd.config import Sessions
+from semctxd.child.base import Child
+from semctxd.child.terms import Terms
+from semctxd.child.warden import Warden
+from semctxd.config.schema import Sessions
 from semctxd.lsp.registry import Server, registry
 from semctxd.lsp.session import LspSession
 from semctxd.model import Change, What
-from semctxd.terms import Terms
-from semctxd.warden import Warden
 from tests.conftest import PATIENCE_S
 from tests.zoo import command
 

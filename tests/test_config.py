@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from semctxd.config import Config, Language, Server
+from semctxd.config.schema import Config, Language, Server
+from semctxd.config.sources import DEFAULT, Sources
 from semctxd.errors import ConfigError
 from semctxd.lsp.registry import check
-from semctxd.sources import DEFAULT, Sources
 
 ALL = """
 [cache]

@@ -13,7 +13,7 @@ import pytest
 
 from semctx.errors import SemctxError
 from semctxd import context
-from semctxd.config import Config
+from semctxd.config.schema import Config
 from semctxd.lsp.interpreter import Environment
 from semctxd.service import Service
 from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, sources

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semctxd.crashes import MAX_CRASHES, WINDOW_S, Crashes
+from semctxd.child.crashes import MAX_CRASHES, WINDOW_S, Crashes
 
 
 class Clock:

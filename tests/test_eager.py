@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from semctxd import health
-from semctxd.config import Config, Watch
+from semctxd.config.schema import Config, Watch
 from semctxd.model import Change, What
 from semctxd.service import Service
 from semctxd.watch.eager import EagerGate, follow

@@ -20,11 +20,8 @@ LAYERS = (
     {"service", "compose"},
     {"workspace"},
     {"documents", "lsp", "cache", "index", "watch"},
-    {"ranking", "child", "settings", "sources", "closures"},
-    {"terms"},
-    {"tree", "config", "detach", "notify", "process", "warden", "crashes", "memory"},
-    {"tables"},
-    {"messages"},
+    {"ranking", "child", "closures"},
+    {"tree", "config", "detach", "notify"},
     {"model", "errors"},
     {"metrics", "logs", "events"},
 )

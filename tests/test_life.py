@@ -19,8 +19,8 @@ import msgspec
 import psutil
 import pytest
 
-from semctxd import memory
-from semctxd.config import Config
+from semctxd.child import memory
+from semctxd.config.schema import Config
 from semctxd.errors import ShuttingDown
 from semctxd.service import Service
 from semctxd.workspace import Workspace

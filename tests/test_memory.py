@@ -9,7 +9,7 @@ import sys
 
 import psutil
 
-from semctxd import memory
+from semctxd.child import memory
 
 
 def test_a_group_is_counted_as_a_whole() -> None:

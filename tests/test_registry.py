@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from semctxd.config.sources import Sources
 from semctxd.errors import ServerUnavailable, UnknownServer
 from semctxd.lsp.interpreter import resolve
 from semctxd.lsp.registry import check, choose, command_line, registry
-from semctxd.sources import Sources
 
 SERVERS = ["ty", "basedpyright", "pyrefly", "zuban", "jedi-language-server"]
 

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from semctx import __version__
-from semctxd.config import Config
+from semctxd.config.schema import Config
 from semctxd.rpc.queries import Routes
 from semctxd.rpc.server import Connection
 from semctxd.service import Service

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from semctxd.config import Config, Context, Python, Server, load_local, overlaid
+from semctxd.config.schema import Config, Context, Python, Server, load_local, overlaid
+from semctxd.config.settings import Pin, Pins, Settings
 from semctxd.errors import ConfigError
 from semctxd.lsp.registry import check
-from semctxd.settings import Pin, Pins, Settings
 from tests.conftest import Daemon, Wire, eventually
 from tests.zoo import command
 

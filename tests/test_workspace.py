@@ -15,7 +15,7 @@ import pytest
 
 from semctx.errors import SemctxError
 from semctxd import health
-from semctxd.config import Config, Daemon, Server
+from semctxd.config.schema import Config, Daemon, Server
 from semctxd.errors import NotYetFresh, RootNotFound
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import respell

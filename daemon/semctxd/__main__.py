@@ -36,10 +36,10 @@ def main(argv: list[str] | None = None) -> int:
     config_file, socket_file, log_file = config_path(), socket_path(), log_path()  # before the folder is left
     ready = detach(log_file) if arguments.detach else Ready()
     from semctxd import logs
+    from semctxd.config.sources import Sources
     from semctxd.errors import AlreadyRunning, ConfigError, SocketRefused
     from semctxd.lsp.registry import check
     from semctxd.rpc.listen import acquire
-    from semctxd.sources import Sources
 
     try:
         sources = Sources(config_file, os.environ, arguments.set, check)
@@ -65,10 +65,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _check(root: str, flags: Sequence[str]) -> int:
     from semctx.paths import trust_path
+    from semctxd.config.settings import Pins, Settings
+    from semctxd.config.sources import Sources
     from semctxd.errors import ConfigError
     from semctxd.lsp.registry import check
-    from semctxd.settings import Pins, Settings
-    from semctxd.sources import Sources
 
     try:
         sources = Sources(config_path(), os.environ, flags, check)

@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 
 from semctxd import health, logs, readings
+from semctxd.config.sources import Sources
 from semctxd.detach import Ready
 from semctxd.errors import ConfigRefused
 from semctxd.metrics import Metrics
@@ -25,7 +26,6 @@ from semctxd.rpc.listen import BACKLOG, Listener
 from semctxd.rpc.queries import Routes
 from semctxd.rpc.server import Connection
 from semctxd.service import Service
-from semctxd.sources import Sources
 
 _HOUSEKEEPING_S = 1.0
 _LAG_S = 0.25

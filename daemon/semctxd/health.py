@@ -8,8 +8,8 @@ from typing import Literal, TypedDict
 
 from semctx import __version__
 from semctx.protocol import HealthResult, SessionState, WorkspaceState
-from semctxd import memory
-from semctxd.child import Child
+from semctxd.child import memory
+from semctxd.child.base import Child
 from semctxd.service import Service
 from semctxd.workspace import Workspace
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from semctx.protocol import MetricsResult, ProcessMetrics, SessionMetrics, WorkspaceMetrics
-from semctxd.child import Child
+from semctxd.child.base import Child
 from semctxd.health import memory_bytes
 from semctxd.lsp.session import LspSession
 from semctxd.service import Service

@@ -6,10 +6,10 @@ import time
 
 from semctx.protocol import ConfigChange
 from semctxd import logs
+from semctxd.config.sources import settings
 from semctxd.errors import ConfigError, ConfigRefused
 from semctxd.notify import notify
 from semctxd.service import Service
-from semctxd.sources import settings
 
 _AT_START = ("watch", "http")
 """Sections that are looked at only when the daemon starts."""

@@ -16,18 +16,19 @@ import anyio
 import msgspec
 
 from semctx.paths import trust_path
-from semctxd import logs, memory
+from semctxd import logs
 from semctxd.cache import Cache
-from semctxd.config import Config
+from semctxd.child import memory
+from semctxd.child.terms import Terms
+from semctxd.child.warden import Warden
+from semctxd.config.schema import Config
+from semctxd.config.settings import Pins, Settings
+from semctxd.config.sources import Sources
 from semctxd.documents import Views
 from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.registry import check
 from semctxd.metrics import Metrics
-from semctxd.settings import Pins, Settings
-from semctxd.sources import Sources
-from semctxd.terms import Terms
-from semctxd.warden import Warden
 from semctxd.watch.eager import EagerGate, follow
 from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate

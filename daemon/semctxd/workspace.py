@@ -28,19 +28,19 @@ import msgspec
 from semctx.errors import SemctxError
 from semctxd import logs
 from semctxd.cache import Cache, Shelf
-from semctxd.child import Child, Completeness, Spawn
-from semctxd.config import LOCAL_FILES, Config, shaping
+from semctxd.child.base import Child, Completeness, Spawn
+from semctxd.child.messages import Reply
+from semctxd.child.terms import Terms
+from semctxd.config.schema import LOCAL_FILES, Config, shaping
+from semctxd.config.settings import Settings
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.index.session import IndexerSession
 from semctxd.lsp.interpreter import environment_file
 from semctxd.lsp.requests import Spelt
 from semctxd.lsp.servers import Servers
 from semctxd.lsp.session import AskAgain, LspSession
-from semctxd.messages import Reply
 from semctxd.metrics import Histogram
 from semctxd.model import ANY, DISK, Change, Depends, Key, Overlays, What
-from semctxd.settings import Settings
-from semctxd.terms import Terms
 from semctxd.tree import sayable
 from semctxd.watch.trees import Gate
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from semctxd.config import Sessions
+from semctxd.child.terms import Terms
+from semctxd.child.warden import Warden
+from semctxd.config.schema import Sessions
 from semctxd.index.session import IndexerSession
-from semctxd.terms import Terms
-from semctxd.warden import Warden
 
 pytestmark = pytest.mark.anyio
 

@@ -11,11 +11,11 @@ import msgspec
 from semctx.errors import SemctxError
 from semctx.protocol import IndexMetrics
 from semctxd import logs
-from semctxd.child import Child, Spawn
+from semctxd.child.base import Child, Spawn
+from semctxd.child.messages import Message
+from semctxd.child.terms import Terms
 from semctxd.errors import IndexerFailed, InternalError
-from semctxd.messages import Message
 from semctxd.model import DISK, Change, Overlays, What
-from semctxd.terms import Terms
 from semctxd.tree import IGNORE_FILES, sayable
 
 _log = logs.get("index")

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from semctxd.config import Config
+from semctxd.config.schema import Config
+from semctxd.config.tables import Path, Problem
 from semctxd.errors import ServerUnavailable, UnknownServer
-from semctxd.tables import Path, Problem
 
 Kind = Literal["appeared", "modified", "gone", "configuration", "dependency"]
 """What a change is to a server; the first three are of the workspace's own files."""

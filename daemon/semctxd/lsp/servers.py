@@ -6,15 +6,15 @@ import os
 from collections.abc import Callable, Iterator
 
 from semctx.errors import SemctxError
-from semctxd.child import Child, Spawn
-from semctxd.config import Config, sessions
+from semctxd.child.base import Child, Spawn
+from semctxd.child.terms import Terms
+from semctxd.config.schema import Config, sessions
+from semctxd.config.settings import Settings
 from semctxd.errors import ServerUnavailable
 from semctxd.lsp.interpreter import Environment, is_settled, resolve
 from semctxd.lsp.registry import choose, command_line, registry
 from semctxd.lsp.session import LspSession, Watch
 from semctxd.model import Change
-from semctxd.settings import Settings
-from semctxd.terms import Terms
 
 
 class Servers:

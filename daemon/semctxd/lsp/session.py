@@ -15,7 +15,9 @@ import msgspec
 from anyio import to_thread
 
 from semctx.errors import SemctxError
-from semctxd.child import Child, Completeness, Spawn
+from semctxd.child.base import Child, Completeness, Spawn
+from semctxd.child.messages import Asked, Message, Reply
+from semctxd.child.terms import Terms
 from semctxd.errors import ServerError
 from semctxd.lsp.capabilities import CAPABILITIES
 from semctxd.lsp.interpreter import environment_file, import_folders
@@ -27,9 +29,7 @@ from semctxd.lsp.shown import Shown
 from semctxd.lsp.sync import Ledger, notification, to_uri
 from semctxd.lsp.turns import Turns
 from semctxd.lsp.typed import load, params_of
-from semctxd.messages import Asked, Message, Reply
 from semctxd.model import ANY, DISK, Change, Depends, Overlays, What
-from semctxd.terms import Terms
 
 Watch = Callable[[str, bool, Callable[[], None]], None]
 """Watch a folder (with all below it); call back when the watch stands."""

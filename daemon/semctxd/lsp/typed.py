@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from semctxd.messages import Message
+from semctxd.child.messages import Message
 
 _loading = threading.Lock()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from semctxd import logs
+from semctxd.config.sources import DEFAULT, settings
 from semctxd.reload import reload
 from semctxd.service import canonical_root
-from semctxd.sources import DEFAULT, settings
 
 if TYPE_CHECKING:
     from semctxd.rpc.server import Connection

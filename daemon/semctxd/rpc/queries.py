@@ -13,11 +13,11 @@ from time import perf_counter
 import msgspec
 
 from semctxd import check, compose, context, symbols
-from semctxd.child import Completeness
+from semctxd.child.base import Completeness
+from semctxd.child.messages import Reply
 from semctxd.errors import OutsideRoot
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import put_back, respell
-from semctxd.messages import Reply
 from semctxd.model import Key, Overlays
 from semctxd.rpc.dispatch import Served
 from semctxd.rpc.question import QUERIES, Question

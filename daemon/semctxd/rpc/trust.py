@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from semctxd.config.settings import Pin, Settings
 from semctxd.errors import InvalidParams, StateUnwritable
 from semctxd.service import Service, canonical_root
-from semctxd.settings import Pin, Settings
 
 if TYPE_CHECKING:
     from semctxd.rpc.server import Connection

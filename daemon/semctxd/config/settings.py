@@ -15,9 +15,9 @@ from typing import NamedTuple, Self
 import msgspec
 
 from semctxd import logs
-from semctxd.config import PROGRAMS, Config, LocalFile, load_local, overlaid
+from semctxd.config.schema import PROGRAMS, Config, LocalFile, load_local, overlaid
+from semctxd.config.tables import Path, Problem, leaves, refuse
 from semctxd.errors import ConfigError
-from semctxd.tables import Path, Problem, leaves, refuse
 
 _log = logs.get("settings")
 

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
+from semctxd.config.tables import Path, Source, merged, problems, refuse
 from semctxd.errors import ConfigError
-from semctxd.tables import Path, Source, merged, problems, refuse
 
 _YEAR_S = 365 * 86400.0
 

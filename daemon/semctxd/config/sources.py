@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from semctxd.config import Config
+from semctxd.config.schema import Config
+from semctxd.config.tables import Path, Problem, Source, kind_of, leaves, merged, problems, refuse
 from semctxd.errors import ConfigError
-from semctxd.tables import Path, Problem, Source, kind_of, leaves, merged, problems, refuse
 
 DEFAULT = "default"
 PREFIX = "SEMCTX_"

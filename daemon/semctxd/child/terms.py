@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from semctxd.config import Sessions
-from semctxd.warden import Warden
+from semctxd.child.warden import Warden
+from semctxd.config.schema import Sessions
 
 
 class Terms(msgspec.Struct):

@@ -26,13 +26,13 @@ import msgspec
 from semctx.errors import SemctxError
 from semctx.framing import FrameError, frame
 from semctxd import logs
-from semctxd.crashes import MAX_CRASHES, WINDOW_S, Crashes
+from semctxd.child.crashes import MAX_CRASHES, WINDOW_S, Crashes
+from semctxd.child.messages import Asked, Message, Reply, TooLarge, decode
+from semctxd.child.process import Process
+from semctxd.child.terms import Terms
 from semctxd.errors import AnswerTooLarge, DeadlineExceeded, ServerCrashed, ServerUnavailable, ShuttingDown
-from semctxd.messages import Asked, Message, Reply, TooLarge, decode
 from semctxd.metrics import Operations
 from semctxd.model import DISK, Change, Overlays
-from semctxd.process import Process
-from semctxd.terms import Terms
 
 State = Literal["starting", "indexing", "ready", "crashed", "failed", "stopped"]
 Completeness = Literal["", "unknown", "indexing"]

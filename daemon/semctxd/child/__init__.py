@@ -1,0 +1,1 @@
+"""Child processes: what language servers and the indexer have in common."""
