@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.tasks import root, sources
-from semctxd.ranking.text import STOP_WORDS, stem, subtokens_as_written
+from semctxd.ranking.text import STOP_WORDS, SUBTOKEN, stem
 
 _WEIGHTS, _TOKENIZER = "weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json"
 _TARGET = Path(__file__).parent.parent / "daemon" / "semctxd" / "ranking" / "related.txt"
@@ -47,7 +47,7 @@ def vocabulary(folder: str) -> dict[str, Counter[str]]:
         seen: Counter[str] = Counter()
         for path in sources(root(folder, repository.name)):
             text = path.read_text("utf-8", errors="replace")
-            seen.update(part.lower() for part in subtokens_as_written(text))
+            seen.update(part.lower() for part in SUBTOKEN.findall(text))
         stems = set()
         for word, count in seen.items():
             if word.isalpha() and word.isascii() and 2 < len(word) < 20 and word not in STOP_WORDS and count > 1:

@@ -66,6 +66,9 @@ def test_an_import_is_checked_where_it_will_stand(enriching: Daemon, repo: Path)
         pattern = next(one for one in found["imports"] if one["statement"] == "import beside")
         assert pattern["count"] == 3
         assert pattern["checked"] is resolves
+    anywhere = client.ask("context/query", root=str(repo), intent="double one price")
+    pattern = next(one for one in anywhere["imports"] if one["statement"] == "import beside")
+    assert pattern["checked"] is True  # where no place is said: as the files that have it import it
 
 
 def test_what_the_server_knows_better(enriching: Daemon, repo: Path) -> None:

@@ -234,3 +234,11 @@ def test_a_very_common_term_is_not_followed_where_rarer_ones_answer(tmp_path: Pa
     live.refresh()
     assert len(search(live.resolver(), {"get": 1.0, "rar": 1.0})) == 1
     assert len(search(live.resolver(), {"get": 1.0})) == 2601
+
+
+def test_a_very_common_parameter_says_nothing(tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": "def use(): ...\n" + "".join(f"def f{n}(it): return it.use()\n" for n in range(400))})
+    live = LiveIndex(str(tmp_path))
+    live.refresh()
+    found = signals(live, signature="def g(it)")
+    assert not named(found, "said of such a parameter") and not named(found, "same parameters")

@@ -42,7 +42,7 @@ class Resolver(Scopes):
 
     def imports(self, path: str) -> Sequence[Import]:
         """The import statements of a file, without the names that the hidden function alone uses."""
-        statements = self.store.files[path].imports
+        statements = super().imports(path)
         if not self.hidden or path != self.store.symbols[self.hidden].path:
             return statements
         if self._visible is None:

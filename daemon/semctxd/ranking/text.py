@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
-_SUBTOKEN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+")
+SUBTOKEN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+")
 _SUFFIXES = (
     "ations",
     "ation",
@@ -60,19 +60,14 @@ def _significant(part: str) -> str:
 @lru_cache(maxsize=1 << 15)
 def subtokens(name: str) -> tuple[str, ...]:
     """The stemmed parts of an identifier: `parseHTTPDate` and `parse_http_date` give the same three."""
-    return tuple(map(_stemmed, _SUBTOKEN.findall(name)))
-
-
-def subtokens_as_written(prose: str) -> list[str]:
-    """The parts of all identifiers and words of a text."""
-    return _SUBTOKEN.findall(prose)
+    return tuple(map(_stemmed, SUBTOKEN.findall(name)))
 
 
 def words(prose: str) -> list[str]:
     """The stemmed words of prose (or of the names in it), in order, without stop words and single letters."""
-    return [word for word in map(_significant, _SUBTOKEN.findall(prose)) if word]
+    return [word for word in map(_significant, SUBTOKEN.findall(prose)) if word]
 
 
 def keywords(prose: str) -> list[str]:
     """The words of an intent as they were written (lower case), each once, without stop words."""
-    return list(dict.fromkeys(part.lower() for part in _SUBTOKEN.findall(prose) if _significant(part)))
+    return list(dict.fromkeys(part.lower() for part in SUBTOKEN.findall(prose) if _significant(part)))
