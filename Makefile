@@ -3,17 +3,19 @@
 #   make demo          ask three questions about Django's source
 #   make test          the tests, with coverage of every process; make coverage writes it as HTML
 #   make test-outside  the tests that need systemd's tools, zsh and fish
-#   make lint          style and types
+#   make lint          style, types, and the guides' links
+#   make docs          the guides as a site, in site/
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/installed
 DJANGO := .demo/django
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # absolute, because a daemon works in another directory
 export COVERAGE_FILE := $(CURDIR)/.coverage
 
-.PHONY: demo test test-outside lint format coverage clean
+.PHONY: demo test test-outside lint docs format coverage clean
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.x")'
@@ -38,10 +40,13 @@ test: $(INSTALLED)
 test-outside: $(INSTALLED)
 	$(BIN)/pytest -m outside tests/outside
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+docs: $(INSTALLED)
+	$(MKDOCS)
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix
@@ -51,5 +56,5 @@ coverage: test
 	$(BIN)/coverage html --directory .coverage-html
 
 clean:
-	rm -rf .venv .demo .coverage* dist build
+	rm -rf .venv .demo .coverage* dist build site
 	find client daemon tests bench docs -name __pycache__ -prune -exec rm -rf {} +

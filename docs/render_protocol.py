@@ -93,7 +93,8 @@ def _type(node: ast.expr) -> str:
             return f"array of {_type(item)}"
         case ast.Subscript(ast.Name("dict"), ast.Tuple([_, value])):
             return f"object of {_type(value)}"
-        case ast.Subscript(ast.Name("Literal"), ast.Tuple(values)):
+        case ast.Subscript(ast.Name("Literal"), value):
+            values = value.elts if isinstance(value, ast.Tuple) else [value]
             return " or ".join(f"`{ast.unparse(value)}`".replace("'", '"') for value in values)
     name = ast.unparse(node)
     return _JSON.get(name) or f"[{name}](#{name.lower()})"

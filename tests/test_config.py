@@ -72,9 +72,9 @@ def test_every_setting_can_be_made(tmp_path: Path) -> None:
     assert config.servers == {"ty": Server(command=("/opt/ty", "server"))}
 
 
-def test_the_readme_shows_the_defaults(tmp_path: Path) -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    shown = readme.partition("```toml\n")[2].partition("```")[0]
+def test_the_guide_shows_the_defaults(tmp_path: Path) -> None:
+    guide = (Path(__file__).parent.parent / "docs/configuration.md").read_text()
+    shown = guide.partition("```toml\n")[2].partition("```")[0]
     assert loaded(tmp_path, shown) == Config()
     sections = msgspec.to_builtins(Config())
     assert all(key in shown for section in sections.values() for key in section)

@@ -29,6 +29,10 @@ def test_each_says_what_the_protocol_says_of_it_and_documents_itself(kind: type[
     assert kind.__doc__.startswith("Raised ")
 
 
+def test_no_two_have_the_same_code() -> None:
+    assert len({kind.code for kind in ERRORS.values()}) == len(ERRORS)
+
+
 def test_message_hint_and_names_can_be_more_exact() -> None:
     error = errors.SymbolNotFound("no fliter", hint="look", nearest=["filter"])
     assert error.to_json() == {

@@ -125,7 +125,7 @@ ERRORS: dict[str, ErrorKind] = {
         -32023, "The indexer ended while the request was under way.", "Retry: it is started again."
     ),
     "AnswerTooLarge": ErrorKind(
-        -32024,
+        -32029,
         "The answer is larger than the daemon takes.",
         "Ask for less, or raise [sessions] max_answer_bytes.",
     ),

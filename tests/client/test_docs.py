@@ -15,6 +15,19 @@ import pytest
 from semctx.cli import main, parser
 
 DOCS = Path(__file__).parents[2] / "docs"
+RUN = [
+    "cli.md",
+    "client.md",
+    "configuration.md",
+    "deployment.md",
+    "documents.md",
+    "getting-started.md",
+    "monitoring.md",
+    "optimisation.md",
+    "release-0.1.md",
+    "troubleshooting.md",
+    "tuning.md",
+]
 
 
 class Step(NamedTuple):
@@ -80,7 +93,7 @@ def world(place: str, repo: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     subprocess.run(["semctx", "stop"], env=env, capture_output=True)
 
 
-@pytest.mark.parametrize("name", ["cli.md", "client.md", "documents.md", "monitoring.md", "deployment.md"])
+@pytest.mark.parametrize("name", RUN)
 def test_what_the_documents_show(world: dict[str, str], repo: Path, name: str) -> None:
     for step in steps(name):
         done = subprocess.run(
