@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.__main__ import BENCHMARKS, OF_RANKING
 
 from semctx.cli import parser
 from semctx.errors import ERRORS
 from semctxd.config.schema import Config, Local
+from semctxd.config.sources import Sources
 from semctxd.config.tables import problems
 from semctxd.health import _WHAT_TO_DO
+from semctxd.lsp.registry import check
 from tests.client.test_docs import steps
 
 REPOSITORY = Path(__file__).parent.parent
@@ -81,10 +84,12 @@ def test_commands_that_are_not_run_are_right_nevertheless(path: Path) -> None:
         match shlex.split(command, comments=True):
             case ["semctx", *arguments]:
                 parser.parse(arguments)
+            case ["semctxd", *arguments]:
+                Sources(None, {}, [value for value in arguments if value != "--set"], check)
             case ["make", *asked]:
                 assert set(asked) <= set(targets), line
             case ["python", "-m", "bench", name, *_]:
-                assert (REPOSITORY / "bench" / "__main__.py").read_text().count(f'"{name}"'), line
+                assert name in (*BENCHMARKS, *OF_RANKING), line
             case ["pip", "install", *packages]:
                 named = {extra for package in packages for extra in re.findall(r"semctx\[(\w+)\]", package)}
                 assert named <= set(extras), line

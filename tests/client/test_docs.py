@@ -16,6 +16,7 @@ from semctx.cli import main, parser
 
 DOCS = Path(__file__).parents[2] / "docs"
 RUN = [
+    "../README.md",
     "cli.md",
     "client.md",
     "configuration.md",
@@ -101,6 +102,21 @@ def test_what_the_documents_show(world: dict[str, str], repo: Path, name: str) -
         )
         said = done.stdout.rstrip("\n") + "\n" if done.stdout else ""
         assert re.fullmatch(pattern(step.shown), said), f"{name}:{step.line}: {step.command[-1]}\n{said}"
+
+
+@pytest.mark.parametrize("path", [DOCS / "getting-started.md", DOCS.parent / "README.md"], ids=lambda path: path.name)
+def test_commands_whose_output_is_not_shown(world: dict[str, str], repo: Path, path: Path) -> None:
+    """Those of `sh` blocks that are our own and end; what is asked on standard input is not answered."""
+    (repo / "app").mkdir()
+    blocks = re.findall(r"^```sh\n(.*?)^```$", path.read_text(), re.M | re.S)
+    lines = [line for line in "".join(blocks).splitlines() if "semctx " in line and not line.startswith("pip ")]
+    assert lines
+    for line in lines:
+        if not line.startswith("semctx logs -f"):
+            done = subprocess.run(
+                ["bash", "-c", line], cwd=repo, env=world, stdin=subprocess.DEVNULL, capture_output=True, text=True
+            )
+            assert (done.returncode, done.stderr) == (0, ""), line
 
 
 def test_the_examples_of_the_help(world: dict[str, str], repo: Path) -> None:
