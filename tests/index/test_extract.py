@@ -97,6 +97,39 @@ def test_a_function_has_signature_parameters_types_decorators_and_docs(record: F
     assert by_qualname(record)["fallback"].doc == "Only one line."
 
 
+def test_what_a_definition_ends_with() -> None:
+    """A class with its last method; and a comment belongs to what it precedes."""
+    source = """\
+class Basket:
+    def size(self):
+        return 1
+        # of its own
+
+    # About the total.
+    def total(self):
+        price = 2
+
+# commented out
+        return price
+
+
+# About the rest.
+    # More about it.
+
+def rest():
+    pass  # the last word
+# The end.
+"""
+    symbols = by_qualname(extract("basket.py", source.encode()))
+    ends = {name: source.split("\n")[symbol.end - 1].strip() for name, symbol in symbols.items()}
+    assert ends == {
+        "Basket": "return price",
+        "Basket.size": "# of its own",
+        "Basket.total": "return price",
+        "rest": "pass  # the last word",
+    }
+
+
 @pytest.mark.parametrize(
     ("source", "signature"),
     [

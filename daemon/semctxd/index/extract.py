@@ -218,7 +218,6 @@ class _File:
         name_node, body = self.field(node, "name"), self.field(node, "body")
         taken = self.bodies.get(body.start_point[0])
         code = self.whole[slice(*taken)].decode("utf-8", "replace") if taken else self.of(body)
-        last = body.start_point[0] + 1 + code.count("\n")
         imports = None
         if not taken and "import " in code:
             imports = [one for inner in self.local_imports(body) for one in self.imported(inner)]
@@ -237,8 +236,13 @@ class _File:
             returns=self.of(node.child_by_field_name("return_type")),
             body=code,
             body_imports=imports,
-            end=last,
         )
+
+    def last_line(self, node: Node) -> int:
+        """1-based; where the node ends with a body that was taken out, so does that."""
+        line = node.end_point[0]
+        taken = self.bodies.get(line)
+        return line + 1 + (self.whole.count(b"\n", *taken) if taken else 0)
 
     def head(self, node: Node, listed: Node | None, body: Node) -> str:
         """`def f(x: int) -> str`: what stands before the body, on one line. `listed`: parameters or bases."""
@@ -287,7 +291,6 @@ class _File:
         value: str = "",
         body: str | None = None,
         body_imports: list[Import] | None = None,
-        end: int = 0,
     ) -> None:
         name = self.of(name_node)
         qualname = self.qualified(owner, name)
@@ -300,7 +303,7 @@ class _File:
             kind=kind,
             line=line + 1,
             column=column,
-            end=end or node.end_point[0] + 1,
+            end=self.last_line(node),
             signature=signature,
             doc=doc,
             style=style,

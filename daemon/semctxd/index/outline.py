@@ -41,7 +41,18 @@ def outline(source: bytes) -> tuple[bytes, Bodies]:
         line += source.count(b"\n", counted, first)
         counted = first
         kept += (source[done:first], b"0", b"\n" * source.count(b"\n", first, end))
-        bodies[line] = first, at + len(body.rstrip())
+        bodies[line] = first, at + len(_without_comments_after(body, width))
         at = done = end
     kept.append(source[done:])
     return b"".join(kept), bodies
+
+
+def _without_comments_after(body: bytes, width: int) -> bytes:
+    """The body without white space at its end, and without comments there that stand no deeper than its header."""
+    while True:
+        body = body.rstrip()
+        start = body.rfind(b"\n") + 1
+        comment = body.find(b"#", start)
+        if comment < 0 or comment - start > width or body[start:comment].strip():
+            return body
+        body = body[:start]
