@@ -321,23 +321,46 @@ async def test_one_that_closes_its_standard_input(tmp_path: Path, record: Path) 
         assert "zoo hangs" in keeper.session.why
 
 
-async def test_a_child_that_shakes_no_hands(tmp_path: Path, record: Path) -> None:
+def plain(record: Path, tasks: anyio.abc.TaskGroup, terms: Terms) -> Child:
+    """A child that has nothing to prepare, and shakes no hands."""
+    argv = command("rude", "echoes", record)
+    return Child(
+        "plain", argv, cwd="/", env=os.environ, terms=terms, spawn=tasks.start_soon, changed=lambda child: None
+    )
+
+
+async def answered(child: Child) -> bytes:
+    reply: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+    child.ask("any", b"{}", lambda raw, error: reply.set_result(raw))
+    return await asyncio.wait_for(reply, PATIENCE_S) or b""
+
+
+async def test_a_child_that_shakes_no_hands(record: Path) -> None:
+    terms = Terms(PATIENCE_S, Sessions(), Warden())
     async with anyio.create_task_group() as tasks:
-        child = Child(
-            "plain",
-            command("rude", "echoes", record),
-            cwd="/",
-            env=os.environ,
-            terms=(terms := Terms(PATIENCE_S, Sessions(), Warden())),
-            spawn=tasks.start_soon,
-            changed=lambda child: None,
-        )
-        reply: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-        child.ask("any", b"{}", lambda raw, error: reply.set_result(raw))
-        assert b"argv" in (await asyncio.wait_for(reply, PATIENCE_S) or b"")
+        child = plain(record, tasks, terms)
+        assert b"argv" in await answered(child)
         with pytest.raises(NotImplementedError):
             child.notice([])  # what it is told of changes is its own kind's
         await child.stop()
+        await terms.warden.close()
+
+
+@BOTH_LOOPS
+async def test_who_stops_one_does_not_wait_for_its_next_run_to_end(record: Path) -> None:
+    terms = Terms(PATIENCE_S, Sessions(), Warden())
+    async with anyio.create_task_group() as tasks:
+        child, other = plain(record, tasks, terms), plain(record, tasks, terms)
+        await answered(other)  # as long as it runs, the next run of any child needs no turn of the loop to begin
+        for _ in range(5):
+            await answered(child)
+            stopping = asyncio.ensure_future(child.stop())
+            await asyncio.sleep(0)
+            assert child.state == "stopped"
+            assert b"argv" in await answered(child)
+            await asyncio.wait_for(stopping, PATIENCE_S)
+        for one in (child, other):
+            await one.stop()
         await terms.warden.close()
 
 
@@ -365,6 +388,16 @@ async def test_one_that_ignores_its_end_is_killed(tmp_path: Path, record: Path) 
         await keeper.session.stop()
         assert not psutil.pid_exists(pid)
         assert [message["method"] for message in received(record)][-2:] == ["shutdown", "exit"]
+
+
+async def test_one_that_is_retired_is_not_started_again(tmp_path: Path, record: Path) -> None:
+    """Who holds it still must not have it run on after nobody looks after it any more."""
+    async with kept(tmp_path, command("rude", "echoes", record)) as keeper:
+        await keeper.ask()
+        await keeper.session.retire()
+        assert (await keeper.fails()).type == "ShuttingDown"
+        assert keeper.session.pid is None
+        assert keeper.states == ["starting", "ready", "stopped"]
 
 
 async def test_stopped_and_asked_again(tmp_path: Path, record: Path) -> None:

@@ -119,3 +119,15 @@ def test_too_many_linked_files_are_said_and_nothing_is_kept(repo: Path, tmp_path
         report = client.ask("health")
         assert report["status"] == "degraded"
         assert "are links" in report["reasons"][0]
+
+
+async def test_who_holds_a_server_of_an_earlier_configuration_does_not_start_it(repo: Path, tmp_path: Path) -> None:
+    """It may be a program that is not trusted any more, and nobody would end it."""
+    async with opened(repo, late(tmp_path)) as (_, workspace):
+        work = symbols(workspace, "shop/orders.py")
+        workspace.base(Config(servers={"ty": Server(command=tuple(command("patient", repo)))}))
+        await until(lambda: not [*workspace.servers])
+        answer = await asyncio.wait_for(workspace.ask(work), PATIENCE_S)
+        assert answer.error
+        assert answer.error.type == "ShuttingDown"
+        assert not (tmp_path / "1.asked").exists()

@@ -160,7 +160,7 @@ class Workspace:
         """End the sessions and the watch."""
         self.closed = True
         self.servers.reroute()
-        await asyncio.gather(*(session.stop() for session in self.sessions))
+        await asyncio.gather(*(session.retire() for session in self.sessions))
         self._gate.close(self.trees)
 
     async def stop_idle(self, since: float) -> None:

@@ -44,7 +44,6 @@ _MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a child that stops reading is ended
 _MAX_OVERDUE = 256  # a child that owes more replies past their deadline is ended
 _TERM_GRACE_S = 2.0
 
-
 _log = logs.get("child")
 
 
@@ -92,6 +91,7 @@ class Child:
         self._hint = ""  # what to do about the end that `why` tells of
         self._gone = asyncio.Event()
         self._gone.set()
+        self._retired = False
 
     # -- what the workspace calls
 
@@ -109,6 +109,8 @@ class Child:
         if self.takes_requests:
             if self.is_due(number, overlays):
                 self._send(number, asked)
+        elif self._retired:
+            self._loop.call_soon(self._fail, number, ShuttingDown())
         elif self.state == "failed" and self._crashes.recent:
             error = self.unavailable(self.why)
             error.hint = f"Run `semctx restart-server {self.name}`, or wait {WINDOW_S:g} s; `semctx logs` may say more."
@@ -162,7 +164,14 @@ class Child:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._gone.wait(), _TERM_GRACE_S)
             process.kill_group()
+            if self._process is not process:  # another run may have begun meanwhile
+                return
         await self._gone.wait()
+
+    async def retire(self) -> None:
+        """End the child for good: whoever holds it still, and asks it, is told to retry."""
+        self._retired = True
+        await self.stop()
 
     def restart(self) -> None:
         """Begin another run, as `renew` does, even of a child that failed; earlier crashes are forgotten."""

@@ -53,14 +53,14 @@ class Servers:
         self._chosen.clear()
 
     def configured(self) -> Config:
-        """The configuration. Where it is another than it was, every session begun by that one ends."""
+        """The configuration. Where it is another than it was, every session begun by that one ends for good."""
         config = self._settings.config
         if sessions(config) != self._begun_by:
             self._begun_by = sessions(config)
             self.reroute()
             for session in self:
                 del self._sessions[session.identity]
-                self._spawn(session.stop)
+                self._spawn(session.retire)
         return config
 
     def session(self, language: str, server: str, env: Environment) -> LspSession:
