@@ -30,6 +30,7 @@ drain_s = 1
 max_requests = 2
 max_batch = 3
 idle_session_s = 60
+idle_exit_s = 60
 [python]
 interpreter = "/usr/bin/python3"
 [context]

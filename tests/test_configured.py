@@ -153,14 +153,20 @@ def test_a_hang_up_has_it_read_again_and_the_manager_is_told(tmp_path: Path) -> 
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(PATIENCE_S)
         with daemon_at(env={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as daemon:
-            assert manager.recv(200).startswith(b"READY=1")
+
+            def next_state() -> list[bytes]:
+                while (words := manager.recv(4096).split(b"\n"))[0].startswith(b"STATUS="):
+                    pass
+                return words
+
+            assert next_state() == [b"READY=1"]
             for toml, event in (("[cache]\nttl_s = 9\n", "reloaded"), ("[cache]\nttl_s = -9\n", "reload_refused")):
                 daemon.configure(toml)
                 os.kill(daemon.pid, signal.SIGHUP)
-                reloading = manager.recv(200).split(b"\n")
+                reloading = next_state()
                 assert reloading[0] == b"RELOADING=1"
                 assert reloading[1].startswith(b"MONOTONIC_USEC=")
-                assert manager.recv(200).startswith(b"READY=1")
+                assert next_state() == [b"READY=1"]
                 (line,) = eventually(lambda event=event: logged(daemon, event), event)
                 assert "cache.ttl_s" in json.dumps(line)
             assert daemon.client().ask("cache/stats")["ttl_s"] == 9

@@ -103,6 +103,20 @@ async def test_files(root: Path) -> None:
         assert one.seen() == [("pkg/sub/moved.py", GONE)]
 
 
+async def test_whether_the_queue_is_read(root: Path) -> None:
+    async with watched(root) as one:
+        one.gate.is_alive()
+        assert one.gate.is_alive()  # there is nothing to read
+        (root / "pkg/a.py").write_text("a = 2\n")
+        assert not one.gate.is_alive()
+        assert one.seen()
+        assert one.gate.is_alive()
+        (root / "pkg/a.py").write_text("a = 3\n")
+        one.seen()
+        (root / "pkg/a.py").write_text("a = 4\n")
+        assert one.gate.is_alive()  # there is more by now, but it was read
+
+
 async def test_only_the_last_word_on_a_path(root: Path) -> None:
     async with watched(root) as one:
         (root / "pkg/a.py").unlink()

@@ -222,12 +222,12 @@ def test_the_watchdog_is_told(tmp_path: Path) -> None:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(PATIENCE_S)
         with daemon_at(env={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}) as daemon:
-            assert manager.recv(100) == b"READY=1"
-            assert manager.recv(100) == b"WATCHDOG=1"
+            assert manager.recv(200) == b"READY=1"
+            assert manager.recv(200).startswith(b"WATCHDOG=1\nSTATUS=ok: ")
             daemon.process.terminate()
-            while (word := manager.recv(100)) == b"WATCHDOG=1":
+            while (words := manager.recv(200)).startswith(b"WATCHDOG=1"):
                 pass
-            assert word == b"STOPPING=1"
+            assert words == b"STOPPING=1\nSTATUS=leaving, requests under way: 0"
 
 
 async def test_a_task_that_fails_takes_nothing_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

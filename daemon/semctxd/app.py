@@ -7,7 +7,6 @@ import gc
 import os
 import resource
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,11 +19,10 @@ from semctxd.config.sources import Sources
 from semctxd.detach import Ready
 from semctxd.errors import ConfigRefused
 from semctxd.metrics import Metrics
-from semctxd.notify import notify, watchdog_interval
+from semctxd.notify import is_managed, notify, watchdog_interval
 from semctxd.reload import reload
-from semctxd.rpc.listen import BACKLOG, Listener
-from semctxd.rpc.queries import Routes
-from semctxd.rpc.server import Connection
+from semctxd.rpc.door import Door
+from semctxd.rpc.listen import Listener
 from semctxd.service import Service
 
 _HOUSEKEEPING_S = 1.0
@@ -39,15 +37,13 @@ async def serve(listener: Listener, sources: Sources, ready: Ready) -> None:
     """Serve until SIGTERM, SIGINT or `daemon/stop`, then drain. SIGHUP has the configuration read again."""
     async with anyio.create_task_group() as tasks:
         service = Service(sources, tasks)
-        routes = Routes()
         http = await _monitored(service, sources.config.http.port)
-        # from Python 3.13 on a loop removes the socket of a server that it closes, even one that is systemd's
-        keep_socket: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-        server = await asyncio.get_running_loop().create_unix_server(
-            lambda: Connection(service, routes), sock=listener.socket, backlog=BACKLOG, **keep_socket
-        )
+        door = Door(service, listener)
+        door.open()
         tasks.start_soon(_obey_signals, service)
-        tasks.start_soon(_keep_house, service, listener)
+        tasks.start_soon(_keep_house, service, listener, door)
+        if is_managed():
+            service.spawn(lambda: _tell_manager(service))
         tasks.start_soon(_measure_lag, service.metrics)
         silence = service.publish_log()
         gc.freeze()
@@ -56,8 +52,9 @@ async def serve(listener: Listener, sources: Sources, ready: Ready) -> None:
         ready.ready()
         await service.stopping.wait()
         _log.info("stopping")
-        notify("STOPPING=1")
-        server.close()
+        notify("STOPPING=1", f"STATUS=leaving, requests under way: {service.under_way}")
+        door.close()
+        listener.socket.close()  # whoever comes now is refused and starts the next daemon, or waits in systemd's queue
         await service.drain()
         if http:
             http.close()
@@ -90,13 +87,25 @@ async def _obey_signals(service: Service) -> None:
                 service.stopping.set()
 
 
-async def _keep_house(service: Service, listener: Listener) -> None:
-    """Once a second: what must not wait for a request."""
+async def _tell_manager(service: Service) -> None:
+    """How the daemon is, whenever that changes; and that it lives, which is so while its loop turns and what the kernel
+    says of files is read."""
     watchdog = watchdog_interval()
+    told = ""
     while True:
+        words = ["WATCHDOG=1"] if watchdog and service.gate.is_alive() else []
+        if (status := health.line(service)) != told:
+            told = status
+            words.append(f"STATUS={status}")
+        if words:
+            notify(*words)
         await anyio.sleep(min(_HOUSEKEEPING_S, watchdog or _HOUSEKEEPING_S))
-        if watchdog:
-            notify("WATCHDOG=1")
+
+
+async def _keep_house(service: Service, listener: Listener, door: Door) -> None:
+    """Once a second: what must not wait for a request."""
+    while True:
+        await anyio.sleep(_HOUSEKEEPING_S)
         if summary := service.metrics.summary_due():
             _log.info("summary", **summary)
         for topic, read in _READINGS.items():
@@ -105,6 +114,7 @@ async def _keep_house(service: Service, listener: Listener) -> None:
         if not listener.is_ours():
             _log.warning("socket_taken_over", path=listener.path)
             service.stopping.set()
+        door.leave_if_idle()
         await service.close_idle()
         await service.bound_memory()
         await service.terms.warden.keep()

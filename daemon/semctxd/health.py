@@ -83,6 +83,15 @@ def report(service: Service) -> HealthResult:
     }
 
 
+def line(service: Service) -> str:
+    """The same in one line, for a service manager."""
+    found = report(service)
+    if found["reasons"]:
+        return " ".join(f"{found['status']}: {found['reasons'][0]}".split())
+    workspaces = len(found["workspaces"])
+    return f"ok: connections: {found['connections']}, workspaces: {workspaces}, under way: {service.under_way}"
+
+
 def of_servers(report: HealthResult) -> ServersHealth:
     """The language servers' part of a report."""
     servers: list[ServerState] = [

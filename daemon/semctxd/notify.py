@@ -23,6 +23,11 @@ def notify(*lines: str, env: Mapping[str, str] = os.environ) -> None:
         sock.sendto("\n".join(lines).encode(), address)
 
 
+def is_managed(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether a service manager listens."""
+    return bool(env.get("NOTIFY_SOCKET"))
+
+
 def watchdog_interval(env: Mapping[str, str] = os.environ) -> float | None:
     """Seconds between two `WATCHDOG=1`, half of what the manager allows; None where it wants none of us."""
     usec = env.get("WATCHDOG_USEC", "")

@@ -22,7 +22,7 @@ def reload(service: Service) -> list[ConfigChange]:
 
     Raises ConfigRefused where the configuration is wrong: what held before still holds, and health says so.
     """
-    notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=reading the configuration again")
     try:
         changes = _read(service)
     except ConfigError as error:

@@ -60,7 +60,7 @@ class Service:
     def __init__(self, sources: Sources, tasks: anyio.abc.TaskGroup) -> None:
         self.sources = sources
         config = sources.config
-        self.started = self.counted_since = time.monotonic()
+        self.started = self.counted_since = self._quiet_since = time.monotonic()
         self.uid = os.getuid()
         self.env = Environment.of(dict(os.environ))
         self.metrics = Metrics()
@@ -130,6 +130,17 @@ class Service:
             message = msgspec.json.encode({"jsonrpc": "2.0", "method": f"events/{topic}", "params": payload})
             for client in self.clients:
                 client.notify(topic, message)
+
+    def left(self, client: Client) -> None:
+        """A client has gone."""
+        self.clients.discard(client)
+        self._quiet_since = time.monotonic()
+
+    def is_idle(self) -> bool:
+        """Whether nobody has needed this daemon for `idle_exit_s`. One that is monitored over HTTP always is needed."""
+        idle_s = self.config.daemon.idle_exit_s
+        busy = self.clients or self._running or self.config.http.port
+        return bool(idle_s) and not busy and time.monotonic() - self._quiet_since >= idle_s
 
     @property
     def under_way(self) -> int:

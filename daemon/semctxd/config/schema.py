@@ -53,6 +53,7 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
     max_requests: Count = 256  # under way on one connection
     max_batch: Count = 100
     idle_session_s: Seconds = 1800.0  # an unused language server or indexer is ended after this
+    idle_exit_s: SecondsOrOff = 3600.0  # without a client for as long it leaves, if systemd keeps its socket; 0: never
 
 
 class Sessions(Struct, frozen=True, forbid_unknown_fields=True):

@@ -41,6 +41,11 @@ class Listener:
         self._bound = bound
         self._inode = _inode(path)
 
+    @property
+    def outlives(self) -> bool:
+        """Whether somebody else keeps the socket: who connects when this process is gone waits, and is not refused."""
+        return not self._bound
+
     def is_ours(self) -> bool:
         """Whether clients that connect to `path` still reach this process."""
         return self._inode is not None and _inode(self.path) == self._inode

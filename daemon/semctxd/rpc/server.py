@@ -111,7 +111,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits any more: cancel the work."""
-        self.service.clients.discard(self)
+        self.service.left(self)
         self.service.views.leave(self, self.view)
         self.cancel_all()
 

@@ -128,6 +128,10 @@ class EagerGate:
         """See Gate: there is nothing to read."""
         return True
 
+    def is_alive(self) -> bool:
+        """See Gate: there is nothing to read."""
+        return True
+
     def close(self, trees: Trees) -> None:
         """See Gate."""
         assert isinstance(trees, EagerTrees)

@@ -60,6 +60,7 @@ class InotifyGate:
         self._catching_up = False
         self._timer: TimerHandle | None = None
         self.counts = {"drains": 0, "events": 0, "overflows": 0, "listed": 0, "compared": 0, "max_batch": 0}
+        self._drains_seen = 0
         self._listen()
 
     def open(self, root: str, deliver: Subscriber) -> Trees:
@@ -96,6 +97,11 @@ class InotifyGate:
     def drain(self, trees: Trees, until: float) -> bool:
         """See Gate. What is left is finished between requests. Changes go to every workspace they concern."""
         return self._drain(trees, until, compare_too=True)
+
+    def is_alive(self) -> bool:
+        """See Gate: it was read since this was asked last, or there is nothing to be read."""
+        seen, self._drains_seen = self._drains_seen, self.counts["drains"]
+        return seen != self._drains_seen or not self._all or self._watches.inotify.is_empty()
 
     def close(self, trees: Trees) -> None:
         """See Gate. Watches that only this workspace had end."""

@@ -98,6 +98,9 @@ class Gate(Protocol):
     def drain(self, trees: Trees, until: float) -> bool:
         """Deliver what is queued; False where that could not be finished by `until` (`time.monotonic()`)."""
 
+    def is_alive(self) -> bool:
+        """Whether what the kernel queues is still being read: asked now and then, by the watchdog."""
+
     def close(self, trees: Trees) -> None:
         """Forget a workspace."""
 
