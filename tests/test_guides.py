@@ -18,7 +18,7 @@ from semctxd.config.sources import Sources
 from semctxd.config.tables import problems
 from semctxd.health import _WHAT_TO_DO
 from semctxd.lsp.registry import check
-from tests.client.test_docs import steps
+from tests.client.test_docs import RUN, steps
 
 REPOSITORY = Path(__file__).parent.parent
 DOCS = REPOSITORY / "docs"
@@ -115,6 +115,5 @@ def test_the_release_note_has_each_criterion() -> None:
 
 
 def test_guides_that_show_commands_are_run() -> None:
-    from tests.client.test_docs import RUN
-
+    """The protocol's need `nc`; its program is run by test_protocol_doc."""
     assert {name for name in GUIDES if name != "protocol.md" and list(steps(name))} <= set(RUN)
