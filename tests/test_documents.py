@@ -6,6 +6,7 @@ text is saved.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -385,6 +386,25 @@ def test_incremental_edits_are_those_of_the_protocol(text: str, new: str, place:
     if b"\x3d\xd8" in (units[2 * low - 2 : 2 * low], units[2 * high - 2 : 2 * high]):  # inside a surrogate pair
         return
     assert documents.edited(text, [edit]) == expected.decode("utf-16-le")
+
+
+@settings(deadline=None)
+@given(TEXTS, st.lists(st.tuples(TEXTS, st.tuples(*[st.integers(0, 3)] * 4)), max_size=4))
+def test_each_edit_is_of_the_text_that_the_one_before_left(text: str, changes: list[tuple[str, Any]]) -> None:
+    edits = [
+        {
+            "range": {"start": _position(min(place[:2], place[2:])), "end": _position(max(place[:2], place[2:]))},
+            "text": new,
+        }
+        for new, place in changes
+    ]
+    try:
+        one_by_one = functools.reduce(lambda left, edit: documents.edited(left, [edit]), edits, text)
+    except DocumentOutOfStep:
+        with pytest.raises(DocumentOutOfStep):
+            documents.edited(text, edits)
+    else:
+        assert documents.edited(text, edits) == one_by_one
 
 
 def _position(place: tuple[int, int]) -> dict[str, int]:

@@ -29,8 +29,8 @@ DEPTH = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 OF_THE_CLIENT = {"semctx.__version__", "semctx.protocol", "semctx.errors", "semctx.framing", "semctx.paths"}
 HOMES = {
     "jsonrpcserver": ("rpc/dispatch.py",),
-    "pygls": ("lsp/", "documents.py", "editor/"),
-    "lsprotocol": ("lsp/", "documents.py", "editor/"),
+    "pygls": ("lsp/", "editor/"),
+    "lsprotocol": ("lsp/", "editor/"),
     "watchfiles": ("watch/",),
     "tree_sitter": ("index/",),
     "tree_sitter_python": ("index/",),

@@ -9,12 +9,10 @@ What is handed out (`View.overlays`) is immutable: whoever took it keeps looking
 
 from __future__ import annotations
 
-import re
-import threading
+import io
 import uuid
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from semctxd.errors import DocumentNotOpen, DocumentOutOfStep, TextRefused, UnknownView
@@ -24,8 +22,6 @@ MAX_TEXT_BYTES = 2_000_000
 """A larger text is generated data, which the index does not read from the disk either."""
 
 _MAX_VIEW_BYTES = 64 * 1024 * 1024
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
-_loading = threading.Lock()
 
 
 class Document(NamedTuple):
@@ -140,55 +136,43 @@ def shown(text: str) -> Unsaved:
 
 
 def edited(text: str, edits: Sequence[Mapping[str, Any]]) -> str:
-    """The text after LSP's content changes, one after the other. Raises DocumentOutOfStep for a line it has not.
+    """The text after LSP's content changes, one after the other. Raises DocumentOutOfStep for a line that it has not.
 
-    `load` must have been called.
+    Only the lines around an edit are made anew, so that a thousand edits of a large text (a symbol renamed) do not hold
+    up the loop.
     """
-    types, document_class = load()
+    lines = _lines(text)
     for edit in edits:
         if (wanted := edit.get("range")) is None:
-            text = edit["text"]
+            lines = _lines(edit["text"])
             continue
-        document = document_class("", text)
-        start, end = (_place(document.lines, wanted[side]) for side in ("start", "end"))
+        start, end = (_place(lines, wanted[side]) for side in ("start", "end"))
         if start > end:
             raise DocumentOutOfStep("an edit ends before it starts")
-        span = types.Range(types.Position(*start), types.Position(*end))
-        document.apply_change(types.TextDocumentContentChangePartial(span, edit["text"]))
-        text = document.source
-    return text
+        (first, begin), (last, until) = start, end
+        low, high = max(first - 1, 0), last + 2  # with the lines beside: a CR and a LF may have met
+        before = "".join(lines[low:first]) + "".join(lines[first : first + 1])[:begin]
+        after = "".join(lines[last : last + 1])[until:] + "".join(lines[last + 1 : high])
+        lines[low:high] = _lines(before + edit["text"] + after)
+    return "".join(lines)
 
 
-def load() -> Any:
-    """lsprotocol's types and pygls' document with LSP's line ends. Importing both takes a third of a second, so it is
-    called in a thread first."""
-    with _loading:
-        return _loaded()
-
-
-@cache
-def _loaded() -> Any:
-    from lsprotocol import types
-    from pygls.workspace import TextDocument
-
-    class LspDocument(TextDocument):
-        """pygls splits lines at form feeds and other characters, too, as `str.splitlines` does."""
-
-        @property
-        def lines(self) -> tuple[str, ...]:
-            return tuple(_LINE.findall(self.source))
-
-    return types, LspDocument
+def _lines(text: str) -> list[str]:
+    """The lines as LSP ends them, with their ends: `str.splitlines` knows more of these."""
+    return list(io.StringIO(text, newline=""))
 
 
 def _place(lines: Sequence[str], position: Mapping[str, int]) -> tuple[int, int]:
-    """(line, character) within the text: what lies behind a line's end is its end, as LSP says. pygls would take it for
-    the place before the line's last character."""
+    """Line, and column in code points, within the text; LSP counts UTF-16 units, and takes what lies behind a line's
+    end for its end."""
     line, character = position["line"], position["character"]
     last = len(lines) if not lines or lines[-1].endswith(("\r", "\n")) else len(lines) - 1
     if not 0 <= line <= last or character < 0:
         raise DocumentOutOfStep(f"an edit of line {line}, character {character}: the text has {last + 1} lines")
     if line == len(lines):
         return line, 0
-    length = len(lines[line].rstrip("\r\n").encode("utf-16-le", "surrogatepass")) // 2
-    return line, min(character, length)
+    content = lines[line].rstrip("\r\n")
+    if content.isascii():
+        return line, min(character, len(content))
+    units = content.encode("utf-16-le", "surrogatepass")[: 2 * character]
+    return line, len(units.decode("utf-16-le", "surrogatepass"))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from anyio import to_thread
-
-from semctxd import documents
 from semctxd.documents import Document
 from semctxd.rpc.question import relative
 from semctxd.service import canonical_root
@@ -27,7 +24,6 @@ async def opened(connection: Connection, params: Params) -> object:
 async def changed(connection: Connection, params: Params) -> object:
     """document/change."""
     root, file = _place(params)
-    await to_thread.run_sync(documents.load)
     document = connection.view.change(root, f"{root}/{file}", params["changes"], params["version"])
     return _result(file, document)
 
