@@ -326,15 +326,26 @@ def test_a_linked_file_led_elsewhere_at_once(client: Wire, repo: Path, tmp_path:
     assert kind(client, repo) == "float"
 
 
-def test_a_hard_link_made_later_and_written_through(client: Wire, repo: Path) -> None:
+@pytest.mark.parametrize("name", ["other.py", "one.py~"])
+def test_a_hard_link_made_later_and_written_through(client: Wire, repo: Path, name: str) -> None:
+    """Also through a name that is no source file's."""
     value(repo / "one.py", "int")
     use(repo, "one")
     assert kind(client, repo) == "int"
-    os.link(repo / "one.py", repo / "shop/other.py")
-    value(repo / "shop/other.py", "str")
+    other = repo / "shop" / name
+    os.link(repo / "one.py", other)
+    value(other, "str")
     assert kind(client, repo) == "str"
-    value(repo / "shop/other.py", "bytes")
+    value(other, "bytes")
     assert kind(client, repo) == "bytes"
+    other.unlink()
+    os.link(repo / "one.py", other)
+    value(other, "float")
+    assert kind(client, repo) == "float"
+    value(other, "bool")
+    other.unlink()
+    os.link(next(repo.rglob("*.py")), repo / "more~")
+    assert kind(client, repo) == "bool"
 
 
 def test_a_name_that_is_not_utf_8(client: Wire, repo: Path) -> None:

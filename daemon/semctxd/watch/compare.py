@@ -18,20 +18,20 @@ Differs = Callable[[bytes, Guard, Identity | None], None]
 
 
 def guard_file(trees: Trees, path: bytes, status: os.stat_result) -> bool:
-    """Guard a file (with its `lstat`) if it can change without an event; whether it was not guarded before.
+    """Guard a file (with its `lstat`) if it can change without an event; whether it is not what was guarded before.
 
     In dependency folders files with several names are not: installers link whole caches into them.
     """
     if not trees.is_swept(path):
         if not (stat.S_ISLNK(status.st_mode) or status.st_nlink > 1) or not is_within(path, trees.root):
-            trees.guarded.pop(path, None)
-            return False
+            before = trees.guarded.pop(path, None)
+            return before is not None and before != guard(path, Kind.FILE)
         if len(trees.guarded) >= _MAX_LINKED:
             trees.degraded.add("many-linked-files")
             return False
-    is_new = path not in trees.guarded
-    trees.guarded[path] = guard(path, Kind.FILE)
-    return is_new
+    before, now = trees.guarded.get(path), guard(path, Kind.FILE)
+    trees.guarded[path] = now
+    return now != before
 
 
 def is_followed(trees: Trees, path: bytes) -> bool:

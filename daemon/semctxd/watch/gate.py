@@ -29,7 +29,7 @@ from semctxd.model import What
 from semctxd.tree import IGNORE_FILES, SKIPPED_FOLDERS, counts, is_environment, is_importable, is_skipped
 from semctxd.watch import inotify
 from semctxd.watch.compare import compare, guard_file, is_followed
-from semctxd.watch.guard import Guard, Identity, Kind, guard, mtime_ns
+from semctxd.watch.guard import Guard, Identity, Kind, guard, has_other_names, mtime_ns
 from semctxd.watch.mounts import is_remote, mounted
 from semctxd.watch.posts import Posts
 from semctxd.watch.trees import Subscriber, Trees, Work, is_within
@@ -39,7 +39,7 @@ _CLOCK_SLACK_NS = 20_000_000  # the kernel stamps files with a clock that lags b
 _SLICE_S = 0.005  # how long the loop may be held by watching a tree nobody waits for yet
 _REARM_S = 0.02  # pause between two reads of the queue without a request
 _NEVER_NS = 1 << 62  # newer than any file: a listing that reports nothing
-_UNKNOWN_NS = -1  # a listing that reports what was not guarded before
+_UNKNOWN_NS = -1  # a listing that reports what is not what was guarded before
 
 
 class InotifyGate:
@@ -212,6 +212,8 @@ class InotifyGate:
                 self._forget(trees, folder)  # it became a virtual environment: a dependency, no source
         elif mask & inotify.NAMES and (trees.knows(path) or os.path.islink(path)):
             self._folder_event(trees, path, mask)
+        elif mask & (inotify.CREATE | inotify.MOVED_TO) and is_within(path, trees.root) and has_other_names(path):
+            trees.linked_anew = True  # a source file may be written through any name
 
     def _file_event(self, trees: Trees, path: bytes, mask: int) -> None:
         if mask & (inotify.DELETE | inotify.MOVED_FROM):
@@ -346,8 +348,8 @@ class InotifyGate:
                 self._folder_event(trees, entry.path, inotify.CREATE)
 
     def _found(self, trees: Trees, path: bytes, status: os.stat_result, since_ns: int) -> None:
-        is_new = guard_file(trees, path, status)
-        if is_new if since_ns == _UNKNOWN_NS else status.st_ctime_ns > since_ns:
+        is_other = guard_file(trees, path, status)
+        if is_other if since_ns == _UNKNOWN_NS else status.st_ctime_ns > since_ns:
             trees.note(path, What.APPEARED)
 
     def _differs(self, trees: Trees, path: bytes, known: Guard, now: Identity | None) -> None:

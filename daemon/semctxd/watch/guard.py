@@ -51,3 +51,11 @@ def mtime_ns(path: bytes) -> int:
         return os.stat(path).st_mtime_ns
     except OSError:
         return 0
+
+
+def has_other_names(path: bytes) -> bool:
+    """Whether what a path names has hard links beside it."""
+    try:
+        return os.lstat(path).st_nlink > 1
+    except OSError:
+        return False
