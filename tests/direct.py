@@ -88,7 +88,10 @@ class Direct:
 @contextmanager
 def direct(root: Path, interpreter: str) -> Iterator[Direct]:
     """ty on that root, ended in the end."""
-    process = subprocess.Popen(TY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # whose modules ty would offer
+    process = subprocess.Popen(
+        TY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root, env=env
+    )
     with process:
         try:
             yield Direct(process, str(root), interpreter)

@@ -84,21 +84,19 @@ def test_every_request_among_garbage_gets_its_one_reply(
             return b"X-Other: 1\r\ncontent-LENGTH: %d\r\n\r\n%s" % (len(body), body)
         return body.replace(b"\n", b" ") + b"\n"
 
-    requests = [
-        json.dumps({"jsonrpc": "2.0", "id": number, "method": "cache/stats"}).encode()
-        for number in range(len(garbage) + 1)
-    ]
+    numbers = [f"asked {number}" for number in range(len(garbage) + 1)]  # which no garbage has for its own
+    requests = [json.dumps({"jsonrpc": "2.0", "id": number, "method": "cache/stats"}).encode() for number in numbers]
     stream = framed(requests[0])  # the first byte decides how all the rest is framed
     for bad, good in zip(garbage, requests[1:], strict=True):
         stream += framed(bad) + framed(good)
     client = shared.client(headers)
     for piece in pieces(stream, sizes):
         client.send_raw(piece)
-    seen: Counter[int] = Counter()
+    seen: Counter[str] = Counter()
     while len(seen) < len(requests):
         reply = client.receive()
         assert_typed(reply)
-        if isinstance(reply, dict) and reply["id"] is not None:
+        if isinstance(reply, dict) and reply["id"] in numbers:
             assert "result" in reply
             seen[reply["id"]] += 1
     assert set(seen.values()) == {1}
