@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +32,7 @@ class Nvim:
     def __init__(self, place: Path, env: Mapping[str, str], cwd: Path, arguments: list[str]) -> None:
         self.server = str(place / "nvim.sock")
         python_path = os.pathsep.join(str(REPOSITORY / name) for name in ("client", "daemon"))
-        self.env = {**env, "XDG_DATA_HOME": str(place / "data"), "PYTHONPATH": python_path}
+        self.env = {**env, "PYTHONPATH": env.get("PYTHONPATH", python_path)}
         self.value = place / "value"
         with open(place / "nvim.log", "wb") as log:
             self.process = subprocess.Popen(
@@ -176,8 +180,8 @@ def test_a_comment_or_a_name_is_an_intent_too(nvim: Nvim, repo: Path) -> None:
 
 def test_a_jump_from_the_side_window(nvim: Nvim, repo: Path) -> None:
     def jump(line: str) -> list[object]:
-        intent = "validate an email address"
-        at = nvim.context(f":edit shop/orders.py<CR>:SemctxContext {intent}<CR>", intent).index(line) + 1
+        nvim.type(":buffer orders.py<CR>:SemctxContext validate an email address<CR>")
+        at = eventually(lambda: line in (lines := nvim.side()) and lines.index(line) + 1, line)
         nvim.type(f":call win_gotoid(bufwinid({SIDE}))<CR>:{at}<CR><CR>")
         place: list[object] = nvim.expr("[expand('%:p'), line('.'), col('.'), winnr('$')]")
         return place
@@ -188,9 +192,28 @@ def test_a_jump_from_the_side_window(nvim: Nvim, repo: Path) -> None:
     nvim.type("<C-o>")  # a jump as any other
     assert nvim.expr("expand('%:p')") == orders
     assert jump("    from shop.validation import validate_email") == [orders, 4, 1, 2]
+    nvim.type(append("def validate_email_address(address):", "    pass"))  # unsaved, in the window's own buffer
+    assert jump("- **validate_email_address** function shop/orders.py:19") == [orders, 19, 5, 2]
+    nvim.type(":set nohidden<CR>")
+    assert jump("- **validate_email** function shop/validation.py:12")[0] == orders
+    assert nvim.told("semctx:").count("semctx: E37: No write since last change") == 1
+    nvim.type(":set hidden<CR>")
     assert jump("## Symbols")[0] == "semctx://context"  # nothing to jump to
-    nvim.type(":only<CR>/validate_email<CR><CR>")  # the window of the question is gone
+    nvim.type(":only<CR>/validation.py:12<CR><CR>")  # the window of the question is gone
     assert nvim.expr("[expand('%:p'), winnr('$')]") == [validation, 2]
+
+
+def test_a_real_repository(daemon: Daemon) -> None:
+    """This project's own."""
+    with nvim_at(daemon.place, daemon.env, REPOSITORY, "client/semctx/spawn.py") as nvim:
+        nvim.type('/^def dial<CR>j0C    """A socket of the daemon, as nobody has saved it."""<Esc>:SemctxContext<CR>')
+        wanted = "# A socket of the daemon, as nobody has saved it."
+        lines = eventually(lambda: (lines := nvim.side())[:1] == [wanted] and lines, "a context")
+        found = re.fullmatch(r"- \*\*(?:\w+\.)*(\w+)\*\* \w+ (\S+):(\d+)", lines[4])
+        assert found, lines
+        nvim.type(f":call win_gotoid(bufwinid({SIDE}))<CR>:5<CR><CR>")
+        place = nvim.expr("[expand('%:p'), line('.'), expand('<cword>')]")
+        assert place == [str(REPOSITORY / found[2]), int(found[3]), found[1]]
 
 
 def test_health(nvim: Nvim, daemon: Daemon, repo: Path) -> None:
@@ -290,8 +313,6 @@ def test_text_that_the_daemon_does_not_take(nvim: Nvim) -> None:
 
 
 def test_what_answers_is_no_daemon(tmp_path: Path, repo: Path) -> None:
-    import socket
-
     with daemon_at() as daemon, socket.socket(socket.AF_UNIX) as other:
         path = daemon.place / "other.sock"
         other.bind(str(path))
@@ -305,3 +326,29 @@ def test_what_answers_is_no_daemon(tmp_path: Path, repo: Path) -> None:
                 assert hello["params"]["env"]["PATH"] == daemon.env["PATH"]
                 connection.sendall(b"220 mail\n")
                 nvim.told("semctx: what answers is no daemon of semctx")
+
+
+def test_the_installation_that_the_guide_shows(daemon: Daemon, repo: Path) -> None:
+    installed = daemon.place / "site-packages"
+    shutil.copytree(REPOSITORY / "client" / "semctx", installed / "semctx")
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    for source, target in project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"].items():
+        shutil.copytree(REPOSITORY / source, installed / target)
+    semctx = daemon.place / "bin" / "semctx"
+    semctx.parent.mkdir()
+    semctx.write_text(f'#!/bin/sh\nexec {sys.executable} -m semctx.cli "$@"\n')
+    semctx.chmod(0o755)
+    path = f"{semctx.parent}:{os.environ['PATH']}"
+    env = {**daemon.env, "HOME": str(daemon.place), "PATH": path, "PYTHONPATH": str(installed)}
+    guide = (REPOSITORY / "docs" / "editors.md").read_text()
+    (commands,) = re.findall(r"^```sh\n(.*?)^```$", guide, re.M | re.S)
+    subprocess.run(["bash", "-ec", commands], env=env, check=True, timeout=PATIENCE_S)
+    nvim = Nvim(daemon.place, env, repo, ["--cmd", "set columns=160 noswapfile", "shop/orders.py"])
+    try:
+        nvim.context(":17<CR>:SemctxContext<CR>", "The prices of all orders.")
+        nvim.type(":help semctx<CR>")
+        assert nvim.expr("expand('%:t')") == "semctx.txt"
+    finally:
+        nvim.end()
+    tags = re.findall(r"\*(\S+)\*", (PLUGIN / "doc" / "semctx.txt").read_text())
+    assert {":SemctxContext", "g:semctx_command", "semctx-health"} <= set(tags)

@@ -66,13 +66,18 @@ function M.jump()
   if not target then
     return
   end
-  if api.nvim_win_is_valid(shown.origin) then
+  if api.nvim_win_is_valid(shown.origin) and shown.origin ~= api.nvim_get_current_win() then
     api.nvim_set_current_win(shown.origin)
   else
     vim.cmd('leftabove vsplit')
   end
   vim.cmd("normal! m'")
-  vim.cmd('edit ' .. vim.fn.fnameescape(shown.root .. '/' .. target.file))
+  local buffer = vim.fn.bufadd(shown.root .. '/' .. target.file)
+  vim.bo[buffer].buflisted = true
+  local opened, problem = pcall(vim.cmd, 'buffer ' .. buffer)
+  if not opened then -- 'nohidden', and the window's buffer is modified
+    return vim.notify('semctx: ' .. problem:match('E%d+:.*'), vim.log.levels.ERROR)
+  end
   local row = math.min(target.line, api.nvim_buf_line_count(0))
   local text = api.nvim_buf_get_lines(0, row - 1, row, true)[1]
   local known, column = pcall(vim.str_byteindex, text, target.column or 0, true)
