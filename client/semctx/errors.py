@@ -134,6 +134,11 @@ ERRORS: dict[str, ErrorKind] = {
         -32030, "No daemon answers and none could be started.", "Run `semctx start` and read `semctx logs`."
     ),
     "ConnectionLost": ErrorKind(-32031, "The connection ended before the reply.", "Retry: the client connects again."),
+    "NoServiceManager": ErrorKind(
+        -32033,
+        "There is no systemd here, or it refused.",
+        "Nothing is needed: the first client starts the daemon.",
+    ),
     "Timeout": ErrorKind(-32032, "No reply within the client's time-out.", "Retry with a longer time-out."),
 }
 """Every error type: JSON-RPC code, when it is raised, what to do."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.conftest import eventually
 
 pytestmark = pytest.mark.outside
 
@@ -40,13 +41,27 @@ def analyze(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess
     )
 
 
-def test_the_units_verify_without_a_word(folder: Path) -> None:
-    done = analyze(folder, "verify", *UNITS)
-    assert (done.returncode, done.stderr) == (0, "")
+@pytest.fixture
+def installed(folder: Path) -> list[Path]:
+    """The units as `semctx service install` writes them; no manager answers it."""
+    (folder / "run").mkdir(0o700)
+    env = os.environ | {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_RUNTIME_DIR": str(folder / "run")}
+    done = subprocess.run(
+        [sys.executable, "-m", "semctx.cli", "service", "install"], env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "no service manager of yours answers here" in done.stdout
+    return [folder / "systemd/user" / unit.name for unit in UNITS]
 
 
-def test_the_service_is_hardened(folder: Path) -> None:
-    done = analyze(folder, "security", "--offline=true", UNITS[1])
+def test_the_units_verify_without_a_word(folder: Path, installed: list[Path]) -> None:
+    for units in (UNITS, installed):
+        done = analyze(folder, "verify", *units)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_service_is_hardened(folder: Path, installed: list[Path]) -> None:
+    done = analyze(folder, "security", "--offline=true", installed[1])
     exposure = re.search(r"Overall exposure level for semctxd.service: ([\d.]+)", done.stdout)
     assert exposure, done.stderr
     assert float(exposure[1]) <= 6.5
@@ -62,9 +77,10 @@ def test_nothing_hides_repositories_or_deletes_the_socket(unit: Path) -> None:
 class Activated:
     """A daemon behind systemd-socket-activate, and what it tells its service manager."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, **settings: str) -> None:
         self.path = folder / "semctx" / "semctxd-v1.sock"
-        self.path.parent.mkdir(0o700)
+        self.path.parent.mkdir(0o700, exist_ok=True)
+        (folder / "notify").unlink(missing_ok=True)
         self.manager = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         self.manager.bind(str(folder / "notify"))
         self.manager.settimeout(60)
@@ -75,6 +91,7 @@ class Activated:
             "HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder),
             "XDG_RUNTIME_DIR": str(folder),
+            **settings,
         }
         self.process = stack.enter_context(
             subprocess.Popen(
@@ -149,3 +166,29 @@ def test_a_client_starts_no_second_daemon_beside_it(activated: Activated, folder
     assert "already serves" in second.stderr
     activated.process.terminate()
     assert activated.process.wait(60) == 0
+
+
+def test_an_idle_daemon_leaves_and_the_next_client_is_served(folder: Path) -> None:
+    pids = set()
+    for _ in range(2):
+        with ExitStack() as stack:
+            activated = Activated(folder, stack, SEMCTX_DAEMON_IDLE_EXIT_S="0.01")
+            pids.add(activated.ask("health")["result"]["pid"])
+            activated.told("STOPPING=1")
+            assert activated.process.wait(60) == 0
+    assert len(pids) == 2
+
+
+def test_one_started_by_hand_leaves_when_systemd_takes_its_place(folder: Path) -> None:
+    path = folder / "semctx" / "semctxd-v1.sock"
+    path.parent.mkdir(0o700)
+    env = os.environ | {"SEMCTX_SOCKET": str(path), "HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    with subprocess.Popen([sys.executable, "-m", "semctxd"], env=env, stdout=subprocess.DEVNULL) as by_hand:
+        eventually(path.exists, "it listens")
+        with ExitStack() as stack:
+            activated = Activated(folder, stack)
+            assert activated.ask("health")["result"]["pid"] == activated.process.pid  # it waited for the lock
+            assert by_hand.wait(60) == 0
+            assert activated.path.exists()
+            activated.process.terminate()
+            assert activated.process.wait(60) == 0

@@ -122,6 +122,10 @@ def _config(parser: argparse.ArgumentParser) -> None:
     _add_commands(parser, "semctx config", _CONFIG_COMMANDS)
 
 
+def _service(parser: argparse.ArgumentParser) -> None:
+    _add_commands(parser, "semctx service", _SERVICE_COMMANDS)
+
+
 def _invalidate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", help="default: the whole workspace")
 
@@ -182,6 +186,7 @@ _COMMANDS: Commands = {
     "restart-server": ("daemon.restart_server", "start a language server or the indexer anew", _name),
     "cache": ("", "the daemon's stored answers", _cache),
     "config": ("", "the daemon's configuration", _config),
+    "service": ("", "the daemon as a systemd user service", _service),
     "trust": ("daemon.trust", "let a workspace's own file name programs to run, until it changes", _trust),
     "doctor": ("doctor.doctor", "what is wrong with installation and workspace, and what to do", _nothing),
     "logs": ("daemon.logs", "the log of a daemon that was started by a client", _logs),
@@ -203,6 +208,11 @@ _CONFIG_COMMANDS: Commands = {
     "reload": ("configuration.reload", "have the daemon read it again", _nothing),
 }
 
+_SERVICE_COMMANDS: Commands = {
+    "install": ("service.install", "write the units, or bring them up to date, and listen", _nothing),
+    "uninstall": ("service.uninstall", "stop it and remove the units", _nothing),
+    "status": ("service.status", "whether the units are there and well", _nothing),
+}
 
 _EXAMPLES = {
     "context": """\
