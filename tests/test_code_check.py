@@ -5,6 +5,7 @@ What is expected follows from what the test wrote, or comes from a server of the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from semctxd.index.added import added, concerned, without
 from semctxd.index.source import Source
-from tests.conftest import Daemon, Wire, daemon_at
+from tests.conftest import Daemon, Wire, daemon_at, eventually
 from tests.direct import direct
 from tests.zoo import command, configured
 
@@ -334,3 +335,26 @@ def test_nothing_is_written(client: Wire, repo: Path) -> None:
     check(client, repo, ORDERS, "x = 1\n", scope="dependents")
     resolve(client, repo, ORDERS, "Price")
     assert state() == before
+
+
+def test_what_a_server_judges_before_it_has_read_all_is_marked_and_not_kept(repo: Path) -> None:
+    slow = f"[servers.pyrefly]\ncommand = {json.dumps(command('indexing', 'signs'))}\n"
+    (repo / "signs").mkdir()
+    questions: list[tuple[str, dict[str, Any]]] = [
+        ("code/check", {"text": "x = 1\n"}),
+        ("code/resolve", {"names": ["parse_price"]}),
+    ]
+    with daemon_at(config='[languages.python]\nserver = "pyrefly"\n' + slow) as daemon:
+        client = daemon.client()
+        for method, params in questions:
+            answer = client.ask(method, root=str(repo), file=ORDERS, **params)
+            assert answer["completeness"] == "indexing"
+            assert client.ask(method, root=str(repo), file=ORDERS, **params)["meta"]["cached"] is False
+        (repo / "signs/go").write_text("")
+        eventually(
+            lambda: "ready" in [one["state"] for one in client.ask("health")["workspaces"][0]["sessions"][1:]],
+            "its sign was heard",
+        )
+        for method, params in questions:
+            assert "completeness" not in client.ask(method, root=str(repo), file=ORDERS, **params)
+            assert client.ask(method, root=str(repo), file=ORDERS, **params)["meta"]["cached"] is True

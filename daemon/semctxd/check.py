@@ -31,7 +31,7 @@ _Json = dict[str, Any]
 class _Report(msgspec.Struct):
     """LSP's full document diagnostic report."""
 
-    items: list[_Json] = []
+    items: list[_Json]
 
 
 class _Asking:
@@ -44,6 +44,7 @@ class _Asking:
         self.file: str = params["file"]
         self.path = self.at(self.file)
         self.session: LspSession = compose.session(workspace, env)
+        self.completeness = self.session.usual_completeness
 
     def start(
         self, method: str, file: str, overlays: Overlays, at: tuple[int, int] | None = None
@@ -51,6 +52,24 @@ class _Asking:
         """Ask the server about a file through a view."""
         workspace = self.workspace
         return workspace.ask(compose.about(workspace, self.session, method, file, at, overlays=overlays))
+
+    async def said(self, asked: asyncio.Future[Answer]) -> Answer:
+        """What the server answered; what is made of an early answer lacks as much."""
+        answer = await asked
+        if answer.completeness == "indexing":
+            self.completeness = "indexing"
+        return answer
+
+    async def items(self, asked: asyncio.Future[Answer]) -> list[_Json]:
+        """The diagnostics of a report. Raises the server's error, or ServerError for what is no report."""
+        answer = await self.said(asked)
+        if answer.error:
+            raise answer.error
+        try:
+            report = msgspec.json.decode(answer.raw, type=_Report | None)
+        except msgspec.ValidationError:
+            raise ServerError("the language server said what is no report of diagnostics") from None
+        return report.items if report else []
 
     def at(self, file: str) -> str:
         """The absolute path of a file."""
@@ -68,6 +87,8 @@ def work(workspace: Workspace, key: Key, env: Environment, overlays: Overlays, u
     async def run() -> bytes:
         asking = _Asking(workspace, env, overlays, msgspec.json.decode(key.params))
         found = await (_resolve(asking) if unsaved is None else _check(asking, unsaved))
+        if asking.completeness:
+            found["completeness"] = asking.completeness
         return msgspec.json.encode(found)[:-1]
 
     file = msgspec.json.decode(key.params)["file"]
@@ -88,7 +109,10 @@ async def _check(asking: _Asking, unsaved: Unsaved) -> _Json:
     is_new = asking.path not in asking.overlays.texts and not os.path.isfile(asking.path)
     before = {path: asking.start(_DIAGNOSTIC, path, asking.overlays) for path in files[is_new:]}
     after = {path: asking.start(_DIAGNOSTIC, path, shown) for path in files}
-    said = {path: (await _items(before[path]) if path in before else [], await _items(after[path])) for path in files}
+    said = {
+        path: (await asking.items(before[path]) if path in before else [], await asking.items(after[path]))
+        for path in files
+    }
     asked = {"file": file, "text": unsaved.text, "files": said, "limits": limits}
     judged = await asking.index("code/judge", asked)
     await _add_nearest(asking, shown, unsaved.text, judged)
@@ -110,23 +134,11 @@ async def _add_nearest(asking: _Asking, shown: Overlays, text: str, judged: _Jso
             at = one["position"]["line"], one["position"]["character"]
             asked.append((one["at"], asking.start(_COMPLETION, file, overlays, at)))
     if asked:
-        said = [(diagnostics[at], msgspec.Raw((await answer).raw or b"null")) for at, answer in asked]
+        said = [(diagnostics[at], msgspec.Raw((await asking.said(answer)).raw or b"null")) for at, answer in asked]
         found = await asking.index("code/nearest", {"file": asking.file, "text": text, "asked": said})
         for (at, _), names in zip(asked, found["names"], strict=True):
             if names:
                 diagnostics[at]["nearest"] = names
-
-
-async def _items(answer: asyncio.Future[Answer]) -> list[_Json]:
-    """The diagnostics of a report. Raises the server's error, or ServerError for what is no report."""
-    said = await answer
-    if said.error:
-        raise said.error
-    try:
-        report = msgspec.json.decode(said.raw, type=_Report | None)
-    except msgspec.ValidationError:
-        raise ServerError("the language server said what is no report of diagnostics") from None
-    return report.items if report else []
 
 
 # -- resolve
@@ -140,8 +152,8 @@ async def _resolve(asking: _Asking) -> _Json:
     places = [
         asking.start(_DEFINITION, asking.file, shown, (number, _bound_at(line))) for number, line in enumerate(lines)
     ]
-    wrong = {one["range"]["start"]["line"] for one in await _items(report) if one.get("severity") == _ERROR}
-    definitions = [_definition(asking, await place) for place in places]
+    wrong = {one["range"]["start"]["line"] for one in await asking.items(report) if one.get("severity") == _ERROR}
+    definitions = [_definition(asking, await asking.said(place)) for place in places]
     names, number = [], 0
     for one in found["names"]:
         ways = []

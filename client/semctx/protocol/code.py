@@ -47,6 +47,7 @@ class CheckResult(TypedDict):
     diagnostics: list[Added]  # of the file itself first, then by path
     checked: int  # files
     left_out: int  # files that import it beyond `limits.files`, and diagnostics beyond `limits.places`
+    completeness: NotRequired[Literal["unknown", "indexing"]]  # of what the server said; missing: complete
     meta: Meta
     degraded: NotRequired[list[str]]
 
@@ -82,6 +83,7 @@ class ResolveResult(TypedDict):
     """The names in the order of the question."""
 
     names: list[ImportOf]
+    completeness: NotRequired[Literal["unknown", "indexing"]]  # of what the server said; missing: complete
     meta: Meta
     degraded: NotRequired[list[str]]
 
