@@ -62,7 +62,6 @@ def test_columns_count_characters(run: Run, repo: Path) -> None:
     assert "shop/prices.py" not in run("def", "shop/wide.py:2:5")
     assert "line 2 of shop/wide.py has 17 columns, and no column 38" in run("def", "shop/wide.py:2:37", code=1)
     assert "shop/none.py does not exist" in run("def", "shop/none.py:1:1", code=1)
-    assert "  2:11  x =" in run("refs", "Price")
 
 
 def test_hover_body_and_calls(run: Run) -> None:
@@ -122,13 +121,6 @@ def test_json_is_the_method_s_result(run: Run, shared: Daemon, repo: Path, argv:
     answer, said = shared.client().ask(method, root=str(repo), **params), json.loads(run(*argv, "--json"))
     assert answer.pop("meta").keys() == said.pop("meta").keys()
     assert answer == said
-
-
-def test_a_place_without_a_column(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        run("body", "shop/orders.py:9")
-    assert caught.value.code == 2
-    assert "'shop/orders.py:9' has no column: a place is FILE:LINE:COL" in capsys.readouterr().err
 
 
 def test_what_does_not_exist(run: Run) -> None:

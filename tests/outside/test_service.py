@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -108,3 +109,26 @@ def test_the_session_of_the_document(machine: Machine, repo: Path) -> None:
         done = machine.run(*step.command, cwd=repo)
         said = done.stdout.rstrip("\n") + "\n" if done.stdout else ""
         assert re.fullmatch(pattern(step.shown), said), f"{step.line}: {step.command[-1]}\n{said}"
+
+
+ATTACHED = """
+import subprocess, semctx
+
+with semctx.connect() as daemon:
+    before = daemon.health()["pid"]
+    subprocess.run(["semctx", "service", "install"], check=True, stdout=subprocess.DEVNULL)
+    print(before != daemon.health()["pid"])
+"""
+
+
+def test_an_upgrade_with_a_client_attached(machine: Machine, repo: Path) -> None:
+    assert machine.run("semctx", "service", "install").returncode == 0
+    assert machine.run("python", "-c", ATTACHED, cwd=repo).stdout == "True\n"
+
+
+def test_language_servers_work_in_the_hardened_unit(machine: Machine, repo: Path) -> None:
+    assert machine.run("semctx", "service", "install").returncode == 0
+    assert "validate_email" in machine.run("semctx", "hover", "shop/orders.py:11:22", cwd=repo).stdout
+    health = machine.run("semctx", "health", "--json", cwd=repo).stdout
+    assert {session["state"] for one in json.loads(health)["workspaces"] for session in one["sessions"]} == {"ready"}
+    assert machine.run("systemctl", "--user", "is-active", "semctxd.service").stdout == "active\n"

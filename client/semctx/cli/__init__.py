@@ -20,8 +20,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Wrong usage raises SystemExit(2), as argparse does."""
     if sys.stdout is None:  # it was closed
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (for the rest of the process)
-    if sys.stdin is None:
-        sys.stdin = open(os.devnull)  # noqa: SIM115
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may not know a letter
     try:
         arguments = parse(argv)

@@ -61,7 +61,7 @@ def find(arguments: Namespace) -> int:
 
 def check(arguments: Namespace) -> int:
     """semctx check."""
-    text = _standard_input() if arguments.text == "-" else _text_of(arguments.text)
+    text = sys.stdin.read() if arguments.text == "-" else _text_of(arguments.text)
     with connect(arguments) as daemon:
         file = roots.path_in(daemon.root, arguments.file)
         return show(
@@ -77,17 +77,8 @@ def _text_of(path: str) -> str:
         raise SemctxError("TextRefused", f"{path} is no UTF-8: {error}") from None
 
 
-def _standard_input() -> str:
-    try:
-        text = sys.stdin.read()
-        text.encode()  # by the locale, bytes that are no UTF-8 may have become lone surrogates
-    except UnicodeError as error:
-        raise SemctxError("TextRefused", f"standard input is no UTF-8: {error}") from None
-    return text
-
-
 def _intent(arguments: Namespace) -> str:
-    intent: str = _standard_input() if arguments.intent == "-" else arguments.intent
+    intent: str = sys.stdin.read() if arguments.intent == "-" else arguments.intent
     if not intent.strip():
         arguments.usage_error("the intent is empty")
     return intent.strip()

@@ -60,12 +60,6 @@ def facts(answer: Any) -> Iterator[Line]:
     yield DIM, f"{meta['elapsed_ms']:.2f} ms{', cached' if meta['cached'] else ''}"
 
 
-def characters(text: str, column: int) -> int:
-    """A column of a line, in UTF-16 code units from 0, in characters from 0; past the end of the text, as many more."""
-    units = text.encode("utf-16-le", "surrogatepass")
-    return len(units[: 2 * column].decode("utf-16-le", "replace")) + max(column - len(units) // 2, 0)
-
-
 def times(count: int, noun: str) -> str:
     """A count and its noun."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

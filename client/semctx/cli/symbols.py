@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from semctx.symbol_calls import AboutSymbol
 
 _POSITION = re.compile(r"(.+):(\d+):(\d+)", re.S)
-_LINE = re.compile(r".+:\d+", re.S)
 
 
 def overview(arguments: Namespace) -> int:
@@ -73,11 +72,8 @@ def callees(arguments: Namespace) -> int:
 def _about(arguments: Namespace, build: AboutSymbol[Any], view: str, limited: str = "places") -> int:
     """Ask about the symbol that the command line means: a name, or FILE:LINE:COL."""
     limits: Any = {limited: arguments.limit} if arguments.limit else None
-    position = _POSITION.fullmatch(arguments.symbol)
-    if not position and _LINE.fullmatch(arguments.symbol):
-        arguments.usage_error(f"{arguments.symbol!r} has no column: a place is FILE:LINE:COL")
     with connect(arguments) as daemon:
-        if position:
+        if position := _POSITION.fullmatch(arguments.symbol):
             path, line, column = position[1], int(position[2]), int(position[3])
             column = _code_units(path, line, column)
             call = build(daemon.root, file=_path(daemon.root, path), line=line, column=column, limits=limits)

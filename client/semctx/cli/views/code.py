@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semctx.cli.render import BAD, DIM, PLAIN, WARNING, characters, columns, facts, section, times
+from semctx.cli.render import BAD, DIM, PLAIN, WARNING, columns, facts, section, times
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def check(answer: CheckResult) -> Iterator[Line]:
     """code/check."""
     for one in answer["diagnostics"]:
         start = one["range"]["start"]
-        column = characters(one["source_line"], start["character"])
-        place = f"{one['file']}:{start['line'] + 1}:{column + 1}"
+        place = f"{one['file']}:{start['line'] + 1}:{start['character'] + 1}"
         yield BAD if one.get("severity") == 1 else WARNING, f"{place}: {one['message'].partition(chr(10))[0]}"
         yield PLAIN, f"    {one['source_line'].strip()}"
         if "nearest" in one:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semctx.cli.render import BAD, DIM, FILE, PLAIN, TITLE, WARNING, characters, facts, times
+from semctx.cli.render import BAD, DIM, FILE, PLAIN, TITLE, WARNING, facts, times
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _head(group: Any) -> Line:
 
 
 def _places(places: list[Place]) -> Iterator[Line]:
-    numbers = [f"{place['line']}:{characters(place['text'], place['column']) + 1}" for place in places]
+    numbers = [f"{place['line']}:{place['column'] + 1}" for place in places]
     width = max(map(len, numbers), default=0)
     for number, place in zip(numbers, places, strict=True):
         inside = f"   (in {place['symbol']})" if place["symbol"] else ""
