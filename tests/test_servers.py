@@ -113,6 +113,21 @@ def test_it_answers_with_the_workspace_s_own_python(asked: Asked) -> None:
     assert session["interpreter"] == str(asked.root / ".venv/bin/python")
 
 
+def test_what_is_wrong_in_a_folder(asked: Asked) -> None:
+    """Files are opened one after the other, for which pyrefly gives up what it was asked of those before."""
+    names = [f"wrong/{asked.module()}.py" for _ in range(6)]
+    for name in names:
+        asked.write(name, "absent_name\n")
+    if asked.name == "jedi-language-server":
+        error = asked.client.fails("diagnostics", root=str(asked.root), file="wrong")
+        assert error["data"]["type"] == "ServerError"
+        assert "Choose another server" in error["data"]["hint"]
+        return
+    found = asked.client.ask("diagnostics", root=str(asked.root), file="wrong")["files"]
+    assert sorted(file["file"] for file in found) == names
+    assert all("absent_name" in json.dumps(file["diagnostics"]) for file in found)
+
+
 def test_a_file_that_changes(asked: Asked) -> None:
     module = asked.module()
     function(asked.root / f"{module}.py", "int")

@@ -45,7 +45,8 @@ _KEPT_ENVIRONMENT = (
     "XDG_CONFIG_HOME",
     "SSL_CERT_FILE",
 )
-_CONTENT_MODIFIED, _SERVER_CANCELLED = -32801, -32802
+_METHOD_NOT_FOUND = -32601
+_REQUEST_CANCELLED, _CONTENT_MODIFIED, _SERVER_CANCELLED = -32800, -32801, -32802
 _REPORTED_URI = re.compile(rb'"file://([^"\\]+)"')
 _MAX_REPORTED = 10_000
 
@@ -192,9 +193,10 @@ class LspSession(Child):
     def refused(self, error: bytes) -> SemctxError:
         """See Child: the server's own error, or the sign that it must be asked again."""
         said = msgspec.json.decode(error, type=dict[str, Any])
-        if said.get("code") in (_CONTENT_MODIFIED, _SERVER_CANCELLED):
+        if said.get("code") in (_REQUEST_CANCELLED, _CONTENT_MODIFIED, _SERVER_CANCELLED):
             return AskAgain(self.name)
-        return ServerError(f"{self.name}: {said.get('message', '')}")
+        hint = "Choose another server for this: see docs/servers.md." if said.get("code") == _METHOD_NOT_FOUND else ""
+        return ServerError(f"{self.name}: {said.get('message', '')}", hint=hint)
 
     def message(self, message: Message) -> None:
         """See Child: answer every request of the server with a result; servers stall or die without."""
