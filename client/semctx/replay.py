@@ -42,5 +42,8 @@ class Replay:
             requests[:] = [("document/open", {**text, "text": first["text"]})]
             if rest:
                 requests.append(("document/change", {**params, "changes": rest}))
+        elif requests and "changes" in (last := requests[-1][1]):  # so that what is said again is two messages at most
+            last["changes"].extend(params["changes"])
+            requests[-1] = "document/change", {**params, "changes": last["changes"]}
         else:
-            requests.append(("document/change", params))
+            requests.append(("document/change", {**params, "changes": [*params["changes"]]}))

@@ -71,6 +71,14 @@ def test_what_is_replayed_is_what_still_matters() -> None:
     replay.note("document/open", opened)
     replay.note("document/change", {**one, "version": 2, "changes": [piece]})
     assert [method for method, _ in replay.requests()] == ["document/open", "document/change"]
+    mine = [piece]
+    replay.note("document/change", {**one, "version": 3, "changes": mine})
+    replay.note("document/change", {**one, "version": 4, "changes": mine})
+    assert list(replay.requests()) == [
+        ("document/open", opened),
+        ("document/change", {**one, "version": 4, "changes": [piece, piece, piece]}),
+    ]
+    assert mine == [piece]
     replay.note("document/change", {**one, "version": 5, "changes": [piece, {"text": "whole"}]})
     assert list(replay.requests()) == [("document/open", {**one, "text": "whole", "version": 5})]
     replay.note("document/change", {**one, "version": 7, "changes": [{"text": "whole"}, piece]})
@@ -78,5 +86,7 @@ def test_what_is_replayed_is_what_still_matters() -> None:
         ("document/open", {**one, "text": "whole", "version": 6}),
         ("document/change", {**one, "version": 7, "changes": [piece]}),
     ]
+    replay.note("document/change", {**one, "version": 8, "changes": mine})
+    assert list(replay.requests())[1:] == [("document/change", {**one, "version": 8, "changes": [piece, piece]})]
     replay.note("document/close", one)
     assert list(replay.requests()) == []
