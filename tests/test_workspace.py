@@ -131,3 +131,14 @@ async def test_who_holds_a_server_of_an_earlier_configuration_does_not_start_it(
         assert answer.error
         assert answer.error.type == "ShuttingDown"
         assert not (tmp_path / "1.asked").exists()
+
+
+async def test_a_daemon_that_drains_waits_for_a_workspace_that_is_being_closed(repo: Path, tmp_path: Path) -> None:
+    async with anyio.create_task_group() as tasks:
+        service = Service(sources(late(tmp_path)), tasks)
+        workspace = await service.workspace(str(repo))
+        await workspace.indexed("statistics", b"{}")  # a child, whose end takes a moment
+        await asyncio.gather(service.close(workspace), service.close(workspace), service.drain())
+        assert workspace.closed
+        assert workspace.indexer.pid is None
+        tasks.cancel_scope.cancel()

@@ -101,7 +101,7 @@ class Service:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """While a request is under way: a draining daemon waits for it."""
+        """While a request is under way, or a workspace is being closed: a draining daemon waits for it."""
         self._running += 1
         try:
             yield
@@ -223,12 +223,13 @@ class Service:
         return [found] if found else []
 
     async def close(self, workspace: Workspace) -> None:
-        """Forget a workspace."""
-        del self.workspaces[workspace.root]
+        """Forget a workspace, unless that is under way already."""
+        if self.workspaces.pop(workspace.root, None) is None:
+            return
         if scope := self._witnesses.pop(workspace.root, None):
             scope.cancel()
         self.cache.clear(workspace.shelf)
-        with anyio.CancelScope(shield=True):  # its children end, even if the daemon does meanwhile
+        with self.request(), anyio.CancelScope(shield=True):  # its children end, even if the daemon does meanwhile
             await workspace.close()
 
     async def _witness(self, workspace: Workspace) -> None:
@@ -285,6 +286,7 @@ class Service:
         async with anyio.create_task_group() as closing:
             for workspace in list(self.workspaces.values()):
                 closing.start_soon(self.close, workspace)
+        await self._rested()  # workspaces that were being closed already
         await self.terms.warden.close()
         self.gate.stop()
 
