@@ -218,6 +218,7 @@ def test_a_daemon_can_leave_while_nobody_can_be_let_in(daemon: Daemon) -> None:
     with no_open_file_left(daemon):
         daemon.client()
     first.ask("daemon/stop")
+    assert daemon.process.wait(60) == 0
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -311,10 +310,16 @@ def test_a_dead_indexer_is_said_and_started_again(repo: Path) -> None:
     with daemon_at() as daemon:
         client = daemon.client()
         client.ask("symbols/find", root=str(repo), name="Order")
-        sessions = client.ask("health")["workspaces"][0]["sessions"]
-        indexer = psutil.Process(next(one["pid"] for one in sessions if one["name"] == "indexer"))
-        indexer.suspend()
+        other = daemon.client()
+
+        def indexer() -> Any:
+            sessions = other.ask("health")["workspaces"][0]["sessions"]
+            return next(one for one in sessions if one["name"] == "indexer")
+
+        process = psutil.Process(indexer()["pid"])
+        process.suspend()
         client.start("symbols/hover", root=str(repo), name="Order")
-        os.kill(indexer.pid, 9)
+        eventually(lambda: indexer()["pending"], "the indexer is asked")
+        process.kill()
         assert client.receive()["error"]["data"]["type"] == "IndexerFailed"
         assert only(client.ask("symbols/hover", root=str(repo), name="Order"))["text"]
