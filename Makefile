@@ -33,7 +33,7 @@ demo: $(DJANGO)/django
 
 test: $(INSTALLED)
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n 3 --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
