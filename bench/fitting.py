@@ -1,8 +1,8 @@
 """Fitting the ranking model: examples in, ensembles as the daemon reads them out.
 
 Two forests of symmetric trees judge each kind of question: one is fitted to the order of a task's candidates
-(YetiRank), one to the log-odds that a candidate is used. Their blend orders and, calibrated on tasks that neither saw,
-is the confidence. CatBoost fits; what it made is exported as whole numbers, and the daemon needs no library.
+(QuerySoftMax), one to the log-odds that a candidate is used. Their blend orders and, calibrated on tasks that neither
+saw, is the confidence. CatBoost fits; what it made is exported as whole numbers, and the daemon needs no library.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[Form, ...]] = {
 }
 """Ensemble -> the forms of tasks that it is fitted on."""
 
-_HARD, _EASY = 40, 20  # candidates that are not used: the most promising, and as many of the others
+_HARD, _EASY = 30, 15  # candidates that are not used: the most promising, and so many of the others
 _BLEND = 0.5
 
 
@@ -85,7 +85,7 @@ def fit(table: Rows, settings: Settings, features: Sequence[str] = FEATURES) -> 
         "logging_level": "Silent", "allow_writing_files": False, "boosting_type": "Plain",
     }  # fmt: skip
     with_uses = np.isin(table.groups, np.unique(table.groups[table.used > 0]))
-    order = CatBoost({**common, "loss_function": "YetiRank"})
+    order = CatBoost({**common, "loss_function": "QuerySoftMax"})
     order.fit(
         Pool(
             x[with_uses],

@@ -32,7 +32,7 @@ from semctxd.ranking.signals import is_test
 PACKAGES = Path(__file__).with_name("packages.txt")
 _FOLDERS_LEFT_OUT = frozenset(("tests", "test", "docs", "doc", "examples", "example", "_vendor", "bin"))
 _SYMBOLS_MIN, _SYMBOLS_MAX = 30, 16_000  # a smaller package has no repository to speak of
-_INTENT_MIN = 50  # characters
+_INTENT_MIN = 70  # characters
 _LINES_MIN = 3
 _PER_FILE = 5
 _BLANK = 0.3  # at most this share uses nothing of the repository

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from operator import itemgetter
 from statistics import fmean
 from typing import NamedTuple
 
@@ -106,14 +105,3 @@ def half_interval(values: Sequence[tuple[str, float]]) -> float:
         means.append(sum(total for total, _ in drawn) / sum(count for _, count in drawn))
     means.sort()
     return (means[int(_ROUNDS * 0.975)] - means[int(_ROUNDS * 0.025)]) / 2
-
-
-def precision_bar(scores: Sequence[tuple[float, bool]], wanted: float, least: int = 20) -> float:
-    """The lowest score above which, over all pairs of (score, used), the share of used ones is at least `wanted`."""
-    order = sorted(scores, key=itemgetter(0), reverse=True)
-    right, bar = 0, order[0][0] if order else 0.0
-    for served, (score, is_used) in enumerate(order, 1):
-        right += is_used
-        if served >= least and right / served >= wanted:
-            bar = score
-    return bar

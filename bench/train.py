@@ -1,9 +1,8 @@
 """`python -m bench train --mined DIR [--tasks DIR]`: fit the ranking model and write it where the daemon reads it.
 
 Mined tasks (`python -m bench mine`) suffice. Tasks of another folder count twice; of its repositories, in the order
-of their names, every second one is held out: nothing is fitted to or chosen by those, and the figures printed are
-theirs; only the confidence is calibrated on them, so what is printed of the confident tier is calibrated on one half of
-them and measured on the other. Beside the model stands what it was made from.
+of their names, every second one is held out: nothing is fitted to or calibrated on those, and the figures
+printed are theirs. Beside the model stands what it was made from.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from pathlib import Path
 from bench import plot
 from bench.examples import Example, collect
 from bench.fitting import KINDS, Settings, calibrated, encode, fit, of_kind, rows, table_of
-from bench.scoring import Answer, Judged, averages, precision_bar, tier
-from bench.tasks import FORMS, Form, Task, load, neutral, used
+from bench.scoring import Answer, Judged, averages, tier
+from bench.tasks import FORMS, Form, Task, load
 from semctxd.ranking.features import FEATURES
 from semctxd.ranking.files import chances
 from semctxd.ranking.model import Ensemble
@@ -29,6 +28,7 @@ from semctxd.ranking.score import confidence
 MODEL = Path(__file__).parent.parent / "daemon" / "semctxd" / "ranking" / "model.json"
 _PRECISION = 0.75  # of the confident tier
 _OWN_WEIGHT = 2.0
+_CALIBRATED_ON = 10  # the first mined package of so many, by name, is kept for this
 _JUDGED = 100
 _FIGURES = ("P@1", "R@10", "hit@5", "file@3", "all-files@3")
 
@@ -86,19 +86,14 @@ def halves(own: Sequence[Example]) -> tuple[set[str], set[str]]:
 def ensemble(
     kind: str, mined: Sequence[Example], own: Sequence[Example], held_out: set[str], settings: Settings
 ) -> Ensemble:
-    """Fitted on the mined tasks and on the other ones that are not held out, calibrated on those that are. Where none
-    are, forests fitted on two thirds of the repositories are calibrated on the last third instead."""
-    theirs = of_kind(mined, kind)
+    """Fitted on the mined tasks and on the other ones that are not held out; calibrated on every tenth mined package,
+    which is left out of the fit."""
+    apart = set(sorted({example.repository for example in mined})[::_CALIBRATED_ON])
     ours = [example for example in of_kind(own, kind) if example.repository not in held_out]
+    theirs = [example for example in of_kind(mined, kind) if example.repository not in apart]
     weights = dict.fromkeys((example.repository for example in ours), _OWN_WEIGHT)
-    whole = fit(rows([*theirs, *ours], weights, settings.seed), settings)
-    if held_out:
-        return calibrated(whole, of_kind(own, kind, held_out), _PRECISION)
-    third = set(sorted({example.repository for example in ours or theirs})[::3])
-    rest = [example for example in (*theirs, *ours) if example.repository not in third]
-    last = [example for example in (*theirs, *ours) if example.repository in third]
-    honest = calibrated(fit(rows(rest, weights, settings.seed), settings), last, _PRECISION)
-    return Ensemble(whole.borders, whole.questions, whole.forests, honest.weights, honest.offset)
+    fitted = fit(rows([*theirs, *ours], weights, settings.seed), settings)
+    return calibrated(fitted, of_kind(mined, kind, apart), _PRECISION)
 
 
 def answer(model: dict[str, Ensemble], example: Example) -> Answer:
@@ -124,7 +119,7 @@ def figures(model: dict[str, Ensemble], shown: Sequence[Example], tasks: dict[st
         judged = judge(model, shown, tasks, form)
         if not judged:
             continue
-        sure = tier(recalibrated(judged))
+        sure = tier(judged)
         cells = [f"{form:16}", f"{len(judged)} tasks"]
         for name, cross in (("ALL", False), ("CROSS", True)):
             found = averages(judged, cross)
@@ -132,27 +127,6 @@ def figures(model: dict[str, Ensemble], shown: Sequence[Example], tasks: dict[st
         cells.append(f"tier {sure.precision:.2f} @ {sure.recall:.3f}, {sure.coverage:.2f} / {sure.false_answers:.3f}")
         lines.append("  ".join(cells))
     return lines
-
-
-def recalibrated(judged: Sequence[Judged]) -> list[Judged]:
-    """The same with confidences moved so that those of either half of the repositories owe nothing to that half: 0.5
-    is where the precision on the other half is the wanted one."""
-    names = sorted({one.task["repository"] for one in judged})
-    moved = []
-    for part in (set(names[::2]), set(names[1::2])):
-        others = [one for one in judged if one.task["repository"] not in part]
-        pairs = [
-            (confidence, key in used(one.task))
-            for one in others
-            for key, confidence in zip(one.answer.symbols, one.answer.confidences, strict=True)
-            if key not in neutral(one.task)
-        ]
-        bar = precision_bar(pairs, _PRECISION)
-        for one in judged:
-            if one.task["repository"] in part:
-                sure = [float(confidence >= bar) for confidence in one.answer.confidences]
-                moved.append(one._replace(answer=one.answer._replace(confidences=sure)))
-    return moved
 
 
 def provenance(
