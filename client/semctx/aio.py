@@ -187,7 +187,10 @@ class Connection:
             self.daemon = wire.check_hello(await stream.request("session/hello", greeting))
             self._view, self._restores = self.daemon["view"], True
             for method, params in self._replay.requests():
-                await stream.request(method, params)
+                try:
+                    await stream.request(method, params)
+                except SemctxError as error:
+                    self._replay.refused(params, error)
         except BaseException:
             await stream.close()
             raise

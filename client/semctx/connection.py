@@ -215,7 +215,10 @@ class Connection:
                 self.daemon = wire.check_hello(self._exchange(connection, "session/hello", greeting, seconds, deadline))
                 self._view, self._restores = self.daemon["view"], True
                 for method, params in self._replay.requests():
-                    self._exchange(connection, method, params, seconds, deadline)
+                    try:
+                        self._exchange(connection, method, params, seconds, deadline)
+                    except SemctxError as error:
+                        self._replay.refused(params, error)
             except BaseException:
                 self.close()
                 raise

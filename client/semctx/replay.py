@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any, TypeAlias
 
+    from semctx.errors import SemctxError
+
     Request: TypeAlias = tuple[str, Mapping[str, Any]]
 
 
@@ -32,6 +34,13 @@ class Replay:
         """What is to be said again, in this order."""
         for requests in list(self._documents.values()):
             yield from requests
+
+    def refused(self, params: Mapping[str, Any], error: SemctxError) -> None:
+        """One of the requests was refused, as after its root went away: its document is open no more. Raises the error
+        again if it concerns the connection."""
+        if error.type in ("ConnectionLost", "Timeout", "ShuttingDown"):
+            raise error
+        self._documents.pop((params["root"], params["file"]), None)
 
     @staticmethod
     def _edited(requests: list[Request], params: Mapping[str, Any]) -> None:

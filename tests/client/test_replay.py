@@ -61,6 +61,54 @@ async def test_the_same_with_the_other_connection(daemon: Daemon, repo: Path, mo
         assert found["symbols"][0]["file"] == FILE
 
 
+def test_a_document_whose_root_went_away_is_open_no_more(
+    daemon: Daemon, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEMCTX_SOCKET", daemon.socket)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with semctx.connect(str(repo)) as editor, semctx.connect(str(gone), view=editor.daemon["view"]) as lost:
+        lost.open_document("a.py", "def lost(): ...\n")
+        lost.change_document("a.py", 1, [{"range": place(0, 4, 8), "text": "gone"}])
+        gone.rmdir()
+        again(daemon)
+        assert lost.health()["status"]
+        with pytest.raises(semctx.SemctxError) as caught:
+            lost.find("gone")
+        assert caught.value.type == "RootNotFound"
+        assert editor.find("Order")["symbols"]
+
+
+@pytest.mark.anyio
+async def test_nor_is_it_in_the_other_connection(
+    daemon: Daemon, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEMCTX_SOCKET", daemon.socket)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    async with await semctx.aio.connect(str(gone)) as lost:
+        await lost.open_document("a.py", "def lost(): ...\n")
+        gone.rmdir()
+        again(daemon)
+        with pytest.raises(semctx.SemctxError) as caught:
+            while True:
+                try:
+                    await lost.find("gone")
+                except semctx.SemctxError as error:  # the end of the old daemon may be seen only by a request
+                    if error.type != "ConnectionLost":
+                        raise
+        assert caught.value.type == "RootNotFound"
+
+
+def test_what_concerns_the_connection_forgets_no_document() -> None:
+    replay = Replay()
+    opened = {"root": "/r", "file": "a.py", "text": "one", "version": 1}
+    replay.note("document/open", opened)
+    with pytest.raises(semctx.SemctxError):
+        replay.refused(opened, semctx.SemctxError("ConnectionLost"))
+    assert list(replay.requests()) == [("document/open", opened)]
+
+
 def test_what_is_replayed_is_what_still_matters() -> None:
     replay = Replay()
     one: dict[str, Any] = {"root": "/r", "file": "a.py"}
