@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -376,7 +377,9 @@ def judge(world: World, place: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[Daemon]:
-    with daemon_at(config="[context]\nenrich_s = 0\n") as running:  # enriched or not: two right answers
+    # enriched or not: two right answers; and the environment that the judge takes by itself: ty's own
+    config = f"[context]\nenrich_s = 0\n[python]\ninterpreter = {json.dumps(sys.executable)}\n"
+    with daemon_at(config=config) as running:
         yield running
 
 
