@@ -176,11 +176,10 @@ class Connection(asyncio.Protocol):
 
     def _release(self) -> None:
         """Go on with the messages that were held, if nothing holds them any more."""
-        if self._alone or self._paused:
-            return
-        held, self._held = self._held or [], None
-        for message in held:
-            self._message(message)
+        if not (self._alone or self._paused):
+            held, self._held = self._held or [], None
+            for message in held:
+                self._message(message)
 
     def _hit(self, routes: dict[bytes, Route], request: Request, number: bytes) -> bool:
         """Answer from memory, if that holds. Any problem is left to the dispatch, which says it in full."""
