@@ -14,7 +14,7 @@ from semctxd.watch.eager import EagerGate
 
 
 def test_a_view_holds_so_much_and_no_more() -> None:
-    view = View()
+    view = View("token")
     with pytest.raises(TextRefused, match="Close some|hold more"):
         for number in range(40):
             view.open("/r", f"/r/{number}.py", "x" * 2_000_000, 1)
