@@ -28,7 +28,7 @@ def eventually(condition: Callable[[], Any], what: str) -> Any:
     until = time.monotonic() + PATIENCE_S
     while not (value := condition()):
         assert time.monotonic() < until, f"still not: {what}"
-        time.sleep(0.005)
+        time.sleep(0.005)  # the condition is of another process, which tells nobody
     return value
 
 

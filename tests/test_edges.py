@@ -363,13 +363,6 @@ def test_a_socket_on_a_file_system_that_is_read_only(daemon: Daemon) -> None:
     assert "Read-only file system" in done.stderr
 
 
-class Stat:
-    """What a file's `stat` says."""
-
-    def __init__(self, mtime_ns: int) -> None:
-        self.st_mtime_ns, self.st_mode = mtime_ns, 0o100644
-
-
 @pytest.mark.parametrize(
     ("quiet", "modified", "now", "suffices"),
     [
@@ -384,7 +377,8 @@ def test_a_clock_that_jumps_makes_no_server_stale(quiet: int, modified: int, now
     """A notice alone may not do where the clock was set; the times are injected, no clock is."""
     ledger = Ledger("/r", registry().servers["ty"].sync, "python")
     ledger.add([Change("/r/a.py", What.MODIFIED)])
-    cure = ledger.settle(quiet, now, lambda path: Stat(modified))  # type: ignore[arg-type, return-value]
+    status = os.stat_result((0o100644, *[0] * 9), {"st_mtime_ns": modified})
+    cure = ledger.settle(quiet, now, lambda path: status)
     assert cure.nudges is not suffices
 
 

@@ -155,7 +155,7 @@ def test_an_idle_daemon_leaves_and_who_comes_meanwhile_is_served_by_the_next(kep
 
 
 def idle(**more: object) -> Config:
-    return Config(daemon=DaemonSection(**{"idle_exit_s": 1e-9, **more}))  # type: ignore[arg-type]
+    return Config(daemon=msgspec.structs.replace(DaemonSection(idle_exit_s=1e-9), **more))
 
 
 async def test_nobody_is_lost_between_the_queue_and_being_a_client(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def open_socket(path: str, deadline: float, *, start: bool) -> socket.socket:
         while time.monotonic() < patience:
             if (connected := dial(path, deadline)) is not None:
                 return connected
-            time.sleep(_RETRY_S)
+            time.sleep(_RETRY_S)  # nothing tells a stranger that a path is listened to, or a lock free
     raise SemctxError("DaemonUnavailable", f"no daemon listens on {path} in time, although one was started")
 
 
@@ -60,7 +60,9 @@ def dial(path: str, deadline: float) -> socket.socket | None:
             return None
         if problem != errno.EAGAIN or time.monotonic() > deadline:
             raise SemctxError("DaemonUnavailable", f"{path}: {os.strerror(problem)}")
-        time.sleep(_RETRY_S)  # more clients at once than the daemon's backlog holds
+        time.sleep(
+            _RETRY_S
+        )  # more clients at once than the daemon's backlog holds; poll(2) does not tell when it has room
     return None
 
 

@@ -69,7 +69,7 @@ def produce(workspace: Workspace, run: Callable[[], Awaitable[bytes]]) -> Produc
                     reply(await run(), None)
                 except SemctxError as error:
                     reply(None, error)
-                except Exception:
+                except Exception:  # whatever fails: who waits must be told
                     fault = InternalError()
                     _log.exception("internal_error", correlation_id=fault.correlation_id)
                     reply(None, fault)

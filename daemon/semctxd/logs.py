@@ -169,5 +169,5 @@ class _StandardError(logging.Handler):
                     return
                 os.write(_STDERR, line[at : at + select.PIPE_BUF])
             self._torn = False
-        except Exception:
+        except Exception:  # as logging wants of a handler: a line that fails is not the caller's fault
             self.handleError(record)

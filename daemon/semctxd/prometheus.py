@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from semctx.protocol import HealthResult, Latency, MetricsResult, OperationMetrics, SessionMetrics, WorkspaceMetrics
+from semctx.protocol import HealthResult, Latency, MetricsResult, OperationMetrics, WorkspaceMetrics
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -139,8 +139,8 @@ def _freshness(metrics: MetricsResult) -> list[Row]:
 
 
 def _index(workspaces: Mapping[str, WorkspaceMetrics]) -> list[Row]:
-    of = {root: workspace["index"] for root, workspace in workspaces.items()}
-    holds = [((root, what), index[what]) for root, index in of.items() for what in _INDEX]  # type: ignore[literal-required]
+    of: dict[str, Mapping[str, Any]] = {root: workspace["index"] for root, workspace in workspaces.items()}
+    holds = [((root, what), index[what]) for root, index in of.items() for what in _INDEX]
     seconds = [((root,), index["scan_ms"] * _MS) for root, index in of.items()]
     return [
         Row("semctx_index", "gauge", "What the index holds, and how far its scan is.", ("root", "what"), holds),
@@ -152,14 +152,14 @@ def _index(workspaces: Mapping[str, WorkspaceMetrics]) -> list[Row]:
 
 
 def _sessions(workspaces: Mapping[str, WorkspaceMetrics]) -> list[Row]:
-    of: dict[tuple[str, ...], SessionMetrics] = {
+    of: dict[tuple[str, ...], Mapping[str, Any]] = {
         (root, session["name"], session["interpreter"]): session
         for root, workspace in workspaces.items()
         for session in workspace["sessions"]
     }
 
     def each(name: str) -> list[tuple[tuple[str, ...], Any]]:
-        return [(values, session[name]) for values, session in of.items()]  # type: ignore[literal-required]
+        return [(values, session[name]) for values, session in of.items()]
 
     states = [((*values, session["state"]), 1) for values, session in of.items()]
     asked = {values: session["operations"] for values, session in of.items()}

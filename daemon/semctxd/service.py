@@ -94,7 +94,7 @@ class Service:
         async def run() -> None:
             try:
                 await work()
-            except Exception:
+            except Exception:  # in the task group it would cancel every other task
                 _log.exception("task_failed")
 
         self._tasks.start_soon(run)

@@ -129,7 +129,7 @@ def _has_left() -> bool:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                time.sleep(0.01)
+                time.sleep(0.01)  # flock(2) waits for ever or not at all
             else:
                 return True
     return False

@@ -79,7 +79,7 @@ def _follow(log: TextIO, present: Callable[[str], str]) -> None:
         sys.stdout.flush()
         if ended:
             return
-        time.sleep(_POLL_S)
+        time.sleep(_POLL_S)  # a file tells no reader that it grew, in any way that all platforms have
 
 
 def _is_renamed(log: TextIO) -> bool:

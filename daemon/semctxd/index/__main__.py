@@ -110,7 +110,7 @@ def handle(live: LiveIndex, message: bytes) -> bytes | None:
         reply = {"jsonrpc": "2.0", "id": id, "result": _REQUESTS[method](live, params)}
     except SemctxError as error:
         reply = {"jsonrpc": "2.0", "id": id, "error": error.to_json()}
-    except Exception:
+    except Exception:  # one question that fails must not end the index of all others
         traceback.print_exc()
         reply = {"jsonrpc": "2.0", "id": id, "error": SemctxError("InternalError", traceback.format_exc()).to_json()}
         if id is None:

@@ -162,7 +162,7 @@ def _lock(path: str, wait_s: float) -> int:
                 if time.monotonic() >= until:
                     holder = os.pread(fd, 20, 0)
                     raise AlreadyRunning(path, int(holder) if holder.isdigit() else None) from None
-            time.sleep(_LOCK_POLL_S)
+            time.sleep(_LOCK_POLL_S)  # flock(2) waits for ever or not at all
         os.ftruncate(fd, 0)
         os.pwrite(fd, b"%d" % os.getpid(), 0)
     except BaseException:

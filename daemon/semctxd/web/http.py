@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
             async def run() -> None:
                 try:
                     page = await make()
-                except Exception:
+                except Exception:  # who asked must get a page, and learns no more of the fault
                     _log.exception("page_failed", target=target)
                     page = refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "see the daemon's log")
                 self._send(page)
