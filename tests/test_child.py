@@ -188,7 +188,7 @@ async def test_one_that_is_slow_but_says_something_is_not_ended(tmp_path: Path, 
         assert (await keeper.fails()).type == "DeadlineExceeded"
         assert keeper.session.pending == 1
         await keeper.until(lambda: keeper.session.pending == 0)  # it owes a reply, and may be idle all the same
-        assert (keeper.session.pid, keeper.session.state, keeper.session.quiet_ns) == (pid, "ready", 0)
+        assert (keeper.session.pid, keeper.session.state, keeper.session.requests.quiet_ns) == (pid, "ready", 0)
 
 
 async def test_one_that_owes_too_many_replies_is_ended(tmp_path: Path, record: Path) -> None:

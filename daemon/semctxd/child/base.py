@@ -4,11 +4,9 @@ Language servers and the indexer are both children. Notices and requests share o
 `ask` brings the child to the present (`bring`, written by the subclass) just before it sends.
 
 Guarantees
-- Every `ask` calls its `reply` exactly once: with raw JSON bytes, or with a typed error. Never from within `ask`.
-- Every request has a deadline. A request past it, or cancelled, is cancelled in the child too.
-- A child that ends fails what waits on it at once; the next request starts it again, after a back-off.
-- One that hangs is ended: asked, past the deadline and told to give up, it said nothing for as long again. One that
-  is slow, but says something, is not.
+- Every `ask` calls its `reply` exactly once (see `Requests`), and never from within `ask`.
+- A child that ends fails what waits on it at once; the next request starts it again, after a back-off. One that hangs
+  is ended.
 - A child is the leader of its own process group, and ends with it.
 """
 
@@ -27,10 +25,11 @@ from semctx.errors import SemctxError
 from semctx.framing import FrameError, frame
 from semctxd import logs
 from semctxd.child.crashes import MAX_CRASHES, WINDOW_S, Crashes
-from semctxd.child.messages import Asked, Message, Reply, TooLarge, decode
+from semctxd.child.messages import Asked, Message, Reply, decode
 from semctxd.child.process import Process
+from semctxd.child.requests import Requests
 from semctxd.child.terms import Terms
-from semctxd.errors import AnswerTooLarge, DeadlineExceeded, ServerCrashed, ServerUnavailable, ShuttingDown
+from semctxd.errors import ServerCrashed, ServerUnavailable, ShuttingDown
 from semctxd.metrics import Operations
 from semctxd.model import DISK, Change, Overlays
 
@@ -41,10 +40,7 @@ Completeness = Literal["", "unknown", "indexing"]
 Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 _MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a child that stops reading is ended
-_MAX_OVERDUE = 256  # a child that owes more replies past their deadline is ended
 _TERM_GRACE_S = 2.0
-
-_log = logs.get("child")
 
 
 class Child:
@@ -76,18 +72,13 @@ class Child:
         self.operations = Operations()  # what was asked of it, by method
         self.used_at = time.monotonic()
         self.nudged = 0  # how often it was shown a false state for a moment: what was under way then is asked again
-        self.quiet_ns = 0  # wall clock of the last reply with nothing else under way; 0 while something is
+        self.requests = Requests(self)
         self._spawn = spawn
         self._changed = changed
         self._loop = asyncio.get_running_loop()
-        self._requests: dict[int, Asked] = {}
-        self.answering: Asked | None = None  # the request whose reply was handed over last
-        self._number = 0
-        self._owed = 0  # replies that the running process has yet to send
         self._process: Process | None = None
         self._run = 0  # raised by each start and stop: what an earlier run still does counts no more
         self._crashes = Crashes()
-        self._heard_at = 0.0  # when the process last said something, on `time.perf_counter()`'s clock
         self._hint = ""  # what to do about the end that `why` tells of
         self._gone = asyncio.Event()
         self._gone.set()
@@ -101,20 +92,18 @@ class Child:
 
     def ask(self, method: str, params: bytes, reply: Reply, overlays: Overlays = DISK) -> int:
         """Ask the child, as if the disk held the overlays; a number for `cancel`. Starts the child if there is none."""
-        self._number += 1
-        number = self._number
         self.used_at = time.monotonic()
-        asked = self._requests[number] = Asked(method, params, reply, overlays, request=logs.request_number())
-        asked.timer = self._loop.call_later(self.terms.deadline_s, self._expire, number)
+        asked = Asked(method, params, reply, overlays, request=logs.request_number())
+        number = self.requests.add(asked)
         if self.takes_requests:
             if self.is_due(number, overlays):
                 self._send(number, asked)
         elif self._retired:
-            self._loop.call_soon(self._fail, number, ShuttingDown())
+            self._loop.call_soon(self.requests.fail, number, ShuttingDown())
         elif self.state == "failed" and self._crashes.recent:
             error = self.unavailable(self.why)
             error.hint = f"Run `semctx restart-server {self.name}`, or wait {WINDOW_S:g} s; `semctx logs` may say more."
-            self._loop.call_soon(self._fail, number, error)
+            self._loop.call_soon(self.requests.fail, number, error)
         else:
             self.warm()
         return number
@@ -128,7 +117,7 @@ class Child:
 
     def cancel(self, number: int) -> None:
         """Nobody waits for this answer any more: the child may stop working on it."""
-        self._give_up(number)
+        self.requests.give_up(number)
 
     @property
     def pid(self) -> int | None:
@@ -141,6 +130,11 @@ class Child:
         return self.state in ("ready", "indexing")
 
     @property
+    def is_starting(self) -> bool:
+        """Whether requests wait for the child to be ready."""
+        return self.state == "starting"
+
+    @property
     def unread(self) -> int:
         """Bytes that were written to the child, and that it has not read yet."""
         return self._process.unread if self._process else 0
@@ -148,7 +142,7 @@ class Child:
     @property
     def pending(self) -> int:
         """Requests that are waiting or under way; not those that were given up and never will be answered."""
-        return sum(not asked.is_overdue for asked in self._requests.values())
+        return self.requests.pending
 
     async def stop(self, why: str = "") -> None:
         """End the child and its process group: politely, then by force. It may be started again by `ask`."""
@@ -157,7 +151,7 @@ class Child:
             return
         self._run += 1
         self._set("stopped", why)
-        self._fail_all(ShuttingDown())
+        self.requests.fail_all(ShuttingDown())
         if process := self._process:
             self.farewell()
             process.close_stdin()
@@ -186,12 +180,7 @@ class Child:
         if self.state not in ("starting", "indexing", "ready"):
             return
         self._run += 1
-        for number, asked in tuple(self._requests.items()):
-            if asked.is_own or asked.reply is None:
-                del self._requests[number]
-                if asked.timer:
-                    asked.timer.cancel()
-            asked.sent_at = 0.0
+        self.requests.renew()
         if self._process:
             self._process.kill_group()
         self.restarts += 1
@@ -215,7 +204,7 @@ class Child:
         return True
 
     def settled(self, number: int) -> None:
-        """Nobody waits for the reply to a request any more."""
+        """See Requests."""
 
     def farewell(self) -> None:
         """Write a last message before standard input is closed."""
@@ -225,6 +214,10 @@ class Child:
 
     def message(self, message: Message) -> None:
         """A request or notification of the child."""
+
+    def replied(self, message: Message) -> None:
+        """The child's reply to a request."""
+        self.requests.answered(message)
 
     def crashed(self, why: str) -> SemctxError:
         """What those are told who waited when the child ended."""
@@ -249,24 +242,29 @@ class Child:
 
     def send(self, method: str, params: bytes, reply: Reply) -> None:
         """Send a request past the queue, such as a handshake: as `ask`, but a start has its own deadline."""
-        self._number += 1
-        asked = self._requests[self._number] = Asked(method, params, reply, is_own=True)
-        if self.takes_requests:
-            asked.timer = self._loop.call_later(self.terms.deadline_s, self._expire, self._number)
-        self._write(self._number, asked)
+        asked = Asked(method, params, reply, is_own=True)
+        self._write(self.requests.add(asked, timed=self.takes_requests), asked)
 
     def release(self, number: int) -> None:
         """Send a request that was not due when it was asked."""
-        self._send(number, self._requests[number])
+        self._send(number, self.requests[number])
 
     def ready(self, state: State = "ready", why: str = "") -> None:
         """Requests that are due can be sent from now on."""
         if self.state != "starting":
             return
         self._set(state, why)
-        for number, asked in tuple(self._requests.items()):
-            if asked.reply is not None and self.is_due(number, asked.overlays):
+        for number, asked in self.requests.waiting():
+            if self.is_due(number, asked.overlays):
                 self._send(number, asked)
+
+    def withdraw(self, number: int) -> None:
+        """See Requests."""
+        self.write(b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":%d}}' % number)
+
+    def refused(self, error: bytes) -> SemctxError:
+        """See Requests."""
+        return SemctxError.from_json(msgspec.json.decode(error))
 
     def broken(self, why: str, hint: str = "") -> None:
         """The child cannot be used: end it. Those who wait are told, and what to do about it."""
@@ -279,21 +277,22 @@ class Child:
     def started(self, process: Process) -> None:
         """See Process."""
         self._process = process
-        self._owed, self._hint = 0, ""
+        self._hint = ""
+        self.requests.begin()
         self.terms.warden.watch(process.pid)
 
     def received(self, process: Process, data: bytes) -> None:
         """See Process: messages of this run; what an earlier one still says counts no more."""
         if process.run != self._run:
             return
-        self._heard_at = time.perf_counter()
+        self.requests.heard_at = time.perf_counter()
         try:
             for raw in process.decoder.feed(data):
                 message = decode(raw)
                 if message.method:
                     self.message(message)
                 else:
-                    self._answer(message)
+                    self.replied(message)
         except (FrameError, msgspec.DecodeError) as error:
             self.broken(f"{self.name} sent what is no LSP message: {error}")
 
@@ -302,7 +301,7 @@ class Child:
         self._process = None
         self.memory_bytes = 0
         self.terms.warden.release(process.pid)
-        self.quiet_ns = 0
+        self.requests.quiet_ns = 0
         self.forget()
         self._gone.set()
         if process.run == self._run:
@@ -312,103 +311,15 @@ class Child:
             error.hint = self._hint or error.hint
             self._down(why, error)
 
-    # -- requests
-
     def _send(self, number: int, asked: Asked) -> None:
         self.bring(asked.overlays)
         self._write(number, asked)
 
     def _write(self, number: int, asked: Asked) -> None:
-        self.quiet_ns = 0
-        self._owed += 1
-        asked.sent_at = time.perf_counter()
-        if logs.is_tracing():
-            _log.debug("asked", session=self.name, method=asked.method, number=number, request=asked.request)
+        self.requests.sent(number)
         self.write(
             b'{"jsonrpc":"2.0","id":%d,"method":"%s","params":%s}' % (number, asked.method.encode(), asked.params)
         )
-
-    def _answer(self, message: Message) -> None:
-        number = bytes(message.id)
-        asked = self._requests.get(int(number)) if number.isdigit() else None
-        if asked is not None:
-            with logs.for_request(asked.request):
-                self._answered(int(number), asked, message)
-
-    def _answered(self, number: int, asked: Asked, message: Message) -> None:
-        error = self._error(message)
-        del self._requests[number]
-        self._owed -= 1
-        if not self._owed:
-            self.quiet_ns = time.time_ns()
-        if asked.timer:
-            asked.timer.cancel()
-        if asked.reply:
-            self.settled(number)
-            self._record(asked, error, message.took_ms)
-            self.answering = asked
-            asked.reply(None if error else bytes(message.result), error)
-
-    def _error(self, message: Message) -> SemctxError | None:
-        if isinstance(message, TooLarge):
-            return AnswerTooLarge(f"{self.name} answered with more than {self.terms.bounds.max_answer_bytes} bytes")
-        return self.refused(bytes(message.error)) if message.error else None
-
-    def refused(self, error: bytes) -> SemctxError:
-        """The typed error for a JSON-RPC error of the child. Raises msgspec.DecodeError if it is none."""
-        return SemctxError.from_json(msgspec.json.decode(error))
-
-    def _expire(self, number: int) -> None:
-        why = ": it is still being started" if self.state == "starting" else ""
-        self._fail(number, DeadlineExceeded(f"{self.name} did not answer within {self.terms.deadline_s:g} s{why}"))
-
-    def _overdue(self, number: int, told_at: float) -> None:
-        """The child was told to give a request up, and had as much time for that as for the request itself."""
-        self._requests[number].is_overdue = True
-        if self._heard_at < told_at:
-            self.broken(f"{self.name} hangs: it said nothing for {self.terms.deadline_s:g} s after a deadline")
-        elif sum(asked.is_overdue for asked in self._requests.values()) > _MAX_OVERDUE:
-            self.broken(f"{self.name} owes {_MAX_OVERDUE} replies that are long overdue")
-
-    def _fail(self, number: int, error: SemctxError) -> None:
-        asked = self._requests.get(number)
-        if asked and (reply := asked.reply):
-            self._record(asked, error)
-            self._give_up(number)
-            reply(None, error)
-
-    def _give_up(self, number: int) -> None:
-        asked = self._requests.get(number)
-        if asked is None or asked.reply is None:
-            return
-        asked.reply = None
-        if asked.timer:
-            asked.timer.cancel()
-        if asked.sent_at and self.state in ("ready", "indexing"):  # it still owes a reply, and is not quiet before
-            self.write(b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":%d}}' % number)
-            asked.timer = self._loop.call_later(self.terms.deadline_s, self._overdue, number, time.perf_counter())
-        else:
-            del self._requests[number]
-        self.settled(number)
-
-    def _fail_all(self, error: SemctxError) -> None:
-        requests, self._requests = self._requests, {}
-        for asked in requests.values():
-            if asked.timer:
-                asked.timer.cancel()
-            if asked.reply:
-                self._record(asked, error)
-                asked.reply(None, error)
-
-    def _record(self, asked: Asked, error: SemctxError | None, took_ms: float = 0.0) -> None:
-        """Count a request that ends; one that was never sent took no time of the child."""
-        seconds = time.perf_counter() - asked.sent_at if asked.sent_at else 0.0
-        kind = error.type if error else None
-        self.operations[asked.method].record(seconds, kind)
-        if logs.is_tracing():
-            took = {"took_ms": round(took_ms, 3)} if took_ms else {}
-            facts = {"session": self.name, "method": asked.method, "request": asked.request, **took}
-            _log.debug("answered", ms=round(seconds * 1e3, 3), error=kind, **facts)
 
     # -- lifecycle
 
@@ -456,4 +367,4 @@ class Child:
         self._crashes.add()
         self.restarts += 1
         self._set("failed" if self._crashes.recent == MAX_CRASHES else "crashed", why)
-        self._fail_all(error)
+        self.requests.fail_all(error)

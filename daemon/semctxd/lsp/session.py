@@ -133,7 +133,7 @@ class LspSession(Child):
     def _tell(self) -> None:
         """Settle the ledger."""
         if self.ledger and not self.ledger.outdated:
-            cure = self.ledger.settle(self.quiet_ns, time.time_ns(), shown=self._shown.files)
+            cure = self.ledger.settle(self.requests.quiet_ns, time.time_ns(), shown=self._shown.files)
             self.write(*cure.messages)
             self.nudged += cure.nudges
             self._readiness.told(cure.signs)
@@ -234,18 +234,19 @@ class LspSession(Child):
     @property
     def completeness(self) -> Completeness:
         """See Child."""
-        assert self.answering is not None
-        return self._readiness.completeness(self.answering.sent_at)
+        assert self.requests.answering is not None
+        return self._readiness.completeness(self.requests.answering.sent_at)
 
     def _write(self, number: int, asked: Asked) -> None:
         if self._server.opens:
             self.write(*self._opened.before(number, asked.params, self._shown.files))
         super()._write(number, asked)
 
-    def _answer(self, message: Message) -> None:
+    def replied(self, message: Message) -> None:
+        """See Child: what was opened for the request alone is closed."""
         if self._server.opens and (number := bytes(message.id)).isdigit():
             self.write(*self._opened.after(int(number)))
-        super()._answer(message)
+        super().replied(message)
 
     def depends(self, method: str, spelt: Spelt) -> Depends:
         """What an answer depends on. One that names several files depends on any."""
