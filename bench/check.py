@@ -97,7 +97,7 @@ def _check(client: Client, root: str, case: Spoiled, text: str) -> list[dict[str
 
 
 def _key(diagnostic: dict[str, Any], shift: int = 0) -> Hashable:
-    """Where it is and what it says; names of search paths, which follow, are the interpreter's."""
+    """Where it is and what it says; the lines after the first explain it, and `code/check` takes no notice of them."""
     line = diagnostic["range"]["start"]["line"] + shift
     return line, diagnostic.get("code"), diagnostic.get("severity"), diagnostic["message"].partition("\n")[0]
 

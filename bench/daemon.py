@@ -13,6 +13,8 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from bench.oracle import ENVIRONMENT
+
 PATIENCE_S = 60.0
 _NEWLINE = 10
 
@@ -91,7 +93,7 @@ class Daemon:
         self.socket = os.path.join(self.place, "s")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "SEMCTX_"))}
         places = {"SEMCTX_SOCKET": self.socket, "XDG_CONFIG_HOME": self.place, "XDG_STATE_HOME": self.place}
-        self.environment = {**kept, **places}
+        self.environment = {**kept, **places, **ENVIRONMENT}
         self._clients: list[Client] = []
         self.process: subprocess.Popen[bytes]
 

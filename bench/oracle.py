@@ -1,6 +1,6 @@
 """A conversation with a fresh `ty server`, by the shortest LSP client that will do.
 
-It shares no code with the daemon: it is told of nothing, so it answers from the tree as it finds it.
+It shares no code with the daemon: it is told of nothing but the Python, so it answers from the tree as it finds it.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import sysconfig
 import threading
 from typing import Any, Self
 from urllib.parse import quote
 
 _DEADLINE_S = 600.0  # of the whole conversation
-_KEPT_ENVIRONMENT = ("HOME", "PATH", "TMPDIR")  # neither VIRTUAL_ENV nor PYTHONPATH: the tree's own .venv counts
+_KEPT_ENVIRONMENT = ("HOME", "PATH", "TMPDIR")  # no PYTHONPATH
 _CAPABILITIES = {
     "general": {"positionEncodings": ["utf-16"]},
     "workspace": {"configuration": True, "workspaceFolders": True},
@@ -26,7 +27,9 @@ _CAPABILITIES = {
         **{name: {"linkSupport": True} for name in ("definition", "typeDefinition")},
     },
 }
-_SETTINGS = {"ty": {"diagnosticMode": "workspace"}}  # diagnostics of files that no editor has open, too
+ENVIRONMENT = {"VIRTUAL_ENV": sys.prefix}
+"""Started with this, a daemon takes the Python that `Ty` takes, which messages name: a tree's own `.venv`, or else the
+one that runs this."""
 
 
 class Ty:
@@ -35,6 +38,9 @@ class Ty:
     def __init__(self, root: str) -> None:
         self.root = root
         self.uri = uri(root)
+        configuration = {"environment": {"python": _python(root)}}
+        # diagnostics of files that no editor has open, too
+        self._settings = {"ty": {"configuration": configuration, "diagnosticMode": "workspace"}}
         self._number = 0
         self._process = subprocess.Popen(
             [os.path.join(sysconfig.get_path("scripts"), "ty"), "server"],
@@ -82,8 +88,8 @@ class Ty:
             if "method" in message:
                 if "id" in message:
                     items = message["params"].get("items") if message["method"] == "workspace/configuration" else None
-                    settings: object = None if items is None else [_SETTINGS.get(item["section"], {}) for item in items]
-                    self._send({"jsonrpc": "2.0", "id": message["id"], "result": settings})
+                    told = None if items is None else [self._settings.get(item["section"], {}) for item in items]
+                    self._send({"jsonrpc": "2.0", "id": message["id"], "result": told})
             elif "error" in message:
                 raise RuntimeError(f"ty: {message['error']}")
             else:
@@ -119,6 +125,11 @@ class Ty:
             raise RuntimeError("ty ended")
         message: dict[str, Any] = json.loads(self._output.read(length))
         return message
+
+
+def _python(root: str) -> str:
+    own = os.path.join(root, ".venv", "bin", "python")
+    return own if os.path.exists(own) else sys.executable
 
 
 def uri(path: str) -> str:

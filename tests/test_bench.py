@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.daemon import Daemon, lsp
+from bench.oracle import Ty, at
 from bench.replay import Sample, judge
 from bench.repository import put, small
 from bench.rows import Peer, Target, figure, percentile, row, write
@@ -111,6 +114,18 @@ def test_the_oracle_knows_a_wrong_answer(tmp_path: Path) -> None:
     }
     assert judge([Sample(question, [symbol], range(1, 5))], tree, str(tmp_path / "a")) == (1, 0)
     assert judge([Sample(question, [symbol], range(3, 5))], tree, str(tmp_path / "b")) == (1, 1)
+
+
+def test_a_daemon_takes_the_python_of_the_oracle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.defpath)
+    root = str(tmp_path.resolve())
+    put(root, {"one.py": b"import missing\n"})
+    question = "textDocument/diagnostic", at(root, "one.py")
+    with Daemon() as daemon, Ty(root) as oracle:
+        said = daemon.start().ask("lsp/request", **lsp(root, *question))["result"]
+        expected = oracle.ask(*question)
+    assert "site-packages" in expected["items"][0]["message"]
+    assert said["items"] == expected["items"]
 
 
 def test_a_question_sees_the_states_that_stood_while_it_was_under_way(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from bench.oracle import Ty, at
+from bench.oracle import ENVIRONMENT, Ty, at
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
@@ -377,9 +376,7 @@ def judge(world: World, place: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[Daemon]:
-    # enriched or not: two right answers; and the environment that the judge takes by itself: ty's own
-    config = f"[context]\nenrich_s = 0\n[python]\ninterpreter = {json.dumps(sys.executable)}\n"
-    with daemon_at(config=config) as running:
+    with daemon_at(ENVIRONMENT, "[context]\nenrich_s = 0\n") as running:  # enriched or not: two right answers
         yield running
 
 
