@@ -32,6 +32,14 @@ def eventually(condition: Callable[[], Any], what: str) -> Any:
     return value
 
 
+def write(root: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files below a folder."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 class Wire:
     """A plain client: one JSON text a line, or headers; no code of semctx's client."""
 
@@ -207,6 +215,13 @@ def daemon() -> Iterator[Daemon]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Daemon]:
+    """One for all tests of a module that leave nothing behind but a root of their own."""
+    with daemon_at() as running:
+        yield running
+
+
 @pytest.fixture
 def client(daemon: Daemon) -> Wire:
     return daemon.client()
@@ -278,7 +293,5 @@ def total(orders: list[Order]) -> list[Price]:
 def repo(tmp_path: Path) -> Path:
     """A small repository without an environment of its own."""
     root = Path(os.path.realpath(tmp_path)) / "repo"
-    for name, text in FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+    write(root, FILES)
     return root

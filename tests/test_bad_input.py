@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import FILES, Daemon, daemon_at
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Daemon]:
-    with daemon_at() as running:
-        yield running
+from tests.conftest import FILES, Daemon, daemon_at, write
 
 
 @pytest.fixture(scope="module")
 def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shop, and what may lie in a repository beside code."""
     repo = Path(os.path.realpath(tmp_path_factory.mktemp("bad"))) / "repo"
-    for name, text in FILES.items():
-        (repo / name).parent.mkdir(parents=True, exist_ok=True)
-        (repo / name).write_text(text)
+    write(repo, FILES)
     (repo / "binary.py").write_bytes(bytes(range(256)))
     (repo / "latin.py").write_bytes("x = 'Grüße'\n".encode("latin-1"))
     (repo / "huge.py").write_bytes(b"x = 1 + 1\n" * 5_000_000)

@@ -6,7 +6,6 @@ What is expected follows from what the test wrote, or comes from a server of the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,6 @@ from tests.zoo import command, configured
 
 ORDERS = "shop/orders.py"
 DIAGNOSTICS = "textDocument/diagnostic"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Daemon]:
-    with daemon_at() as running:
-        yield running
 
 
 @pytest.fixture

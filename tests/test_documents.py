@@ -32,12 +32,6 @@ USE = "shop/use.py"
 DIAGNOSTICS = "textDocument/diagnostic"
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Daemon]:
-    with daemon_at() as running:
-        yield running
-
-
 @pytest.fixture
 def daemon(shared: Daemon) -> Daemon:
     """One for all tests, each of which has its own root."""

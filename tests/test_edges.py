@@ -36,13 +36,6 @@ HOVER = "textDocument/hover"
 _MB = 1024 * 1024
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Daemon]:
-    """One daemon for all tests that leave nothing behind."""
-    with daemon_at() as running:
-        yield running
-
-
 def kind(reply: dict[str, Any]) -> str:
     return str(reply["error"]["data"]["type"])
 

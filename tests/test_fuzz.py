@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from semctx.errors import ERRORS
 from semctx.protocol import METHODS
-from tests.conftest import FILES, Daemon, daemon_at
+from tests.conftest import FILES, Daemon, write
 
 pytestmark = pytest.mark.proof
 
@@ -40,17 +40,9 @@ cuts = st.lists(st.integers(1, 50), max_size=30)
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Daemon]:
-    with daemon_at() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> str:
     place = tmp_path_factory.mktemp("fuzz")
-    for name, text in FILES.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text(text)
+    write(place, FILES)
     return str(place.resolve())
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from semctxd.tree import Ignored, is_importable, sayable
+from tests.conftest import write
 
 FOLDERS = [
     "build", "src", "src/build", "dist", "src/dist", "foo/bar", "x/foo/bar", "a.egg-info", "src/b.egg-info", "keep",
@@ -43,12 +44,6 @@ RULES = {
     "never/.gitignore": "!build\n",
     ".git/info/exclude": "keep\n",
 }
-
-
-def write(top: Path, rules: dict[str, str]) -> None:
-    for name, text in rules.items():
-        (top / name).parent.mkdir(parents=True, exist_ok=True)
-        (top / name).write_text(text)
 
 
 def test_what_git_ignores(tree: Path) -> None:

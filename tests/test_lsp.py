@@ -16,7 +16,7 @@ import pytest
 from semctxd.lsp.interpreter import resolve
 from semctxd.lsp.registry import registry
 from semctxd.lsp.requests import READ_ONLY
-from tests.conftest import FILES, Daemon, Wire, daemon_at, eventually
+from tests.conftest import FILES, Daemon, Wire, daemon_at, eventually, write
 from tests.direct import Direct, Refused, direct
 
 MORE = {
@@ -46,21 +46,13 @@ show(cheap)
 @pytest.fixture(scope="module")
 def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = Path(os.path.realpath(tmp_path_factory.mktemp("lsp"))) / "my repo"
-    for name, text in {**FILES, **MORE}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+    write(root, {**FILES, **MORE})
     return root
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Daemon]:
-    with daemon_at() as daemon:
-        yield daemon
-
-
 @pytest.fixture
-def client(running: Daemon) -> Wire:
-    return running.client()
+def client(shared: Daemon) -> Wire:
+    return shared.client()
 
 
 @pytest.fixture(scope="module")

@@ -17,18 +17,11 @@ from typing import Any
 import pytest
 
 from semctxd.lsp.registry import registry
-from tests.conftest import FILES, Daemon, Wire, daemon_at, eventually
+from tests.conftest import FILES, Daemon, Wire, daemon_at, eventually, write
 
 pytestmark = pytest.mark.proof
 
 SERVERS = list(registry().servers)
-
-
-def made(root: Path) -> Path:
-    for name, text in FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
 
 
 def environment(folder: Path) -> Path:
@@ -92,7 +85,8 @@ def function(path: Path, kind: str, name: str = "value") -> None:
 
 @pytest.fixture(scope="module", params=SERVERS)
 def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    root = made(Path(os.path.realpath(tmp_path_factory.mktemp("servers"))) / "repo")
+    root = Path(os.path.realpath(tmp_path_factory.mktemp("servers"))) / "repo"
+    write(root, FILES)
     packages = environment(root / ".venv")
     with daemon_at(config=f"[languages.python]\nserver = '{request.param}'\n") as daemon:
         yield Asked(daemon, request.param, root, packages)
@@ -311,14 +305,13 @@ def test_an_environment_that_is_removed_and_made_again(asked: Asked, tmp_path: P
     assert asked.kind(user) == "bytes"
 
 
-def test_a_server_that_is_not_installed(tmp_path: Path) -> None:
-    root = made(Path(os.path.realpath(tmp_path)) / "repo")
+def test_a_server_that_is_not_installed(repo: Path) -> None:
     missing = "".join(f"[servers.{name}]\ncommand = ['/nowhere/program']\n" for name in SERVERS)
     with daemon_at(config=missing) as daemon:
         client = daemon.client()
-        params = {"textDocument": {"uri": (root / "shop/orders.py").as_uri()}}
+        params = {"textDocument": {"uri": (repo / "shop/orders.py").as_uri()}}
         for name in SERVERS:
-            asked = {"root": str(root), "method": "textDocument/documentSymbol", "params": params, "server": name}
+            asked = {"root": str(repo), "method": "textDocument/documentSymbol", "params": params, "server": name}
             error = client.fails("lsp/request", **asked)
             assert error["data"]["type"] == "ServerUnavailable"
             assert error["data"]["hint"] == f"Install it: pip install {name}"

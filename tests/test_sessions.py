@@ -30,21 +30,10 @@ def sessions(client: Wire, repo: Path, name: str = "ty") -> list[dict[str, Any]]
     return [one for space in spaces for one in space["sessions"] if one["name"] == name]
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Daemon]:
-    with daemon_at() as running:
-        yield running
-
-
 @pytest.fixture
 def daemon(shared: Daemon) -> Daemon:
     """One for all tests, each of which has its own root."""
     return shared
-
-
-@pytest.fixture
-def client(daemon: Daemon) -> Wire:
-    return daemon.client()
 
 
 @pytest.fixture(scope="module")

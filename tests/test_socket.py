@@ -23,13 +23,6 @@ from tests.zoo import command, configured
 HEALTH = {"jsonrpc": "2.0", "id": 1, "method": "health"}
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Daemon]:
-    """One daemon for all tests that leave nothing behind."""
-    with daemon_at() as running:
-        yield running
-
-
 @pytest.fixture(params=[False, True], ids=["lines", "headers"])
 def wire(shared: Daemon, request: pytest.FixtureRequest) -> Iterator[Wire]:
     client = shared.client(headers=request.param)

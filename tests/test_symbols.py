@@ -32,12 +32,6 @@ def repo(repo: Path) -> Path:
     return repo
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Daemon]:
-    with daemon_at() as running:
-        yield running
-
-
 @pytest.fixture
 def client(shared: Daemon) -> Wire:
     return shared.client()

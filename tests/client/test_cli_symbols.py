@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from semctx.cli import main
-from tests.conftest import Daemon, daemon_at
+from tests.conftest import Daemon
 
 Run = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Daemon]:
-    with daemon_at() as running:
-        yield running
 
 
 @pytest.fixture

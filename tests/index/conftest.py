@@ -8,16 +8,9 @@ from pathlib import Path
 import pytest
 
 from semctxd.index.live import LiveIndex
+from tests.conftest import write
 
 Grow = Callable[[Mapping[str, str | bytes]], LiveIndex]
-
-
-def write(root: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write files below a folder."""
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from semctxd.index.answer import context, relevant_files
 from semctxd.index.budget import cut
 from semctxd.index.conventions import nearest
 from semctxd.index.live import LiveIndex
-from tests.index.conftest import Grow, write
+from tests.conftest import write
+from tests.index.conftest import Grow
 
 SHOP = {
     "shop/__init__.py": "",

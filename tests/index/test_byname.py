@@ -11,7 +11,8 @@ from semctx.errors import SemctxError
 from semctxd.index import byname
 from semctxd.index.find import find
 from semctxd.index.live import LiveIndex
-from tests.index.conftest import Grow, write
+from tests.conftest import write
+from tests.index.conftest import Grow
 
 FILES = {
     "pkg/__init__.py": "",

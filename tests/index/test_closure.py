@@ -10,7 +10,8 @@ import pytest
 
 from semctxd.index.closure import mentions
 from semctxd.index.extract import MAX_BYTES, decode
-from tests.index.conftest import Grow, write
+from tests.conftest import write
+from tests.index.conftest import Grow
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from semctx.errors import SemctxError
 from semctxd.index.answer import context, relevant_files
 from semctxd.index.find import find
 from semctxd.index.live import LiveIndex
-from tests.index.conftest import write
+from tests.conftest import write
 
 NAMES = st.sampled_from(["load", "save", "Store", "parse_key", "KEYS"])
 FOLDERS = st.sampled_from(["", "p", "p/q", "r", "n/m"])

@@ -7,7 +7,8 @@ import pytest
 
 from semctx.errors import SemctxError
 from semctxd.index.find import find
-from tests.index.conftest import Grow, write
+from tests.conftest import write
+from tests.index.conftest import Grow
 
 FILES = {
     "pkg/__init__.py": "",

@@ -11,7 +11,8 @@ import pytest
 
 from semctxd.index import build, store
 from semctxd.index.live import LiveIndex
-from tests.index.conftest import Grow, write
+from tests.conftest import write
+from tests.index.conftest import Grow
 
 
 def names(live: LiveIndex) -> set[str]:

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from semctx.framing import Decoder, frame
-from tests.index.conftest import write
+from tests.conftest import write
 from tests.index.test_answer import SHOP
 
 

@@ -16,7 +16,7 @@ from semctxd.ranking.gather import gather
 from semctxd.ranking.model import Ensemble, Forest, ensembles
 from semctxd.ranking.question import Question
 from semctxd.ranking.score import confidence
-from tests.index.conftest import write
+from tests.conftest import write
 
 NODES = (10, 4, 16, 1, 20, 7, 12)  # root; below the low bit 0, 1; leaves by both bits
 """One tree that asks `a > 1` (low bit) and `b > 0.5`."""

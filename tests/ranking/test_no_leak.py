@@ -13,7 +13,7 @@ import pytest
 
 from semctxd.index.answer import context
 from semctxd.index.live import LiveIndex
-from tests.index.conftest import write
+from tests.conftest import write
 
 WHOLE = '''\
 import json

@@ -11,7 +11,7 @@ from semctxd.ranking.by_draft import likeness
 from semctxd.ranking.gather import gather
 from semctxd.ranking.question import Question
 from semctxd.ranking.signals import Signals, best, is_test, search
-from tests.index.conftest import write
+from tests.conftest import write
 
 FILES = {
     "app/__init__.py": "",
