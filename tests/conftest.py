@@ -19,6 +19,7 @@ import pytest
 
 from semctxd.config.schema import Config
 from semctxd.config.sources import Sources
+from tests.zoo import command, configured
 
 PATIENCE_S = 60.0  # how long a condition may take on a busy machine; no test waits this long unless it fails
 
@@ -197,6 +198,27 @@ def daemon_at(
         assert faulty or "Traceback" not in daemon.log, daemon.log
 
 
+class Patient:
+    """A language server that answers only when told to: what it read, and when it may answer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, number: int) -> str:
+        """The text that it read for its `number`th request, once it did."""
+        path = self.folder / f"{number}.asked"
+        eventually(path.exists, f"the server is asked for the {number}. time")
+        return path.read_text()
+
+    def was_asked(self, number: int) -> bool:
+        return (self.folder / f"{number}.asked").exists()
+
+    def let(self, *numbers: int) -> None:
+        """Let it answer those requests."""
+        for number in numbers:
+            (self.folder / f"{number}.go").write_text("")
+
+
 def sources(config: Config) -> Sources:
     """A configuration that comes from nowhere."""
     made = Sources()
@@ -225,6 +247,19 @@ def shared() -> Iterator[Daemon]:
 @pytest.fixture
 def client(daemon: Daemon) -> Wire:
     return daemon.client()
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Patient:
+    (tmp_path / "patient").mkdir()
+    return Patient(tmp_path / "patient")
+
+
+@pytest.fixture(scope="module")
+def slow() -> Iterator[Daemon]:
+    """One whose language server `patient` answers for."""
+    with daemon_at(config="[daemon]\ndeadline_s = 20\n" + configured(command("patient", "../patient"))) as running:
+        yield running
 
 
 FILES = {

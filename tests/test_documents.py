@@ -10,7 +10,6 @@ import functools
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,9 @@ from semctxd import documents
 from semctxd.errors import DocumentOutOfStep
 from semctxd.lsp.turns import Turns
 from semctxd.model import ANY, DISK, Depends, Overlays, Unsaved
-from tests.conftest import Daemon, Wire, daemon_at, eventually
+from tests.conftest import Daemon, Patient, Wire, eventually
 from tests.direct import direct
-from tests.test_flights import HOVER, SYMBOLS, Patient
-from tests.zoo import command, configured
+from tests.test_flights import HOVER, SYMBOLS
 
 ONE = "shop/one.py"
 USE = "shop/use.py"
@@ -415,18 +413,6 @@ def _offset(text: str, line: int, character: int) -> int | None:
 
 
 # -- one server, several views
-
-
-@pytest.fixture
-def patient(tmp_path: Path) -> Patient:
-    (tmp_path / "patient").mkdir()
-    return Patient(tmp_path / "patient")
-
-
-@pytest.fixture(scope="module")
-def slow() -> Iterator[Daemon]:
-    with daemon_at(config="[daemon]\ndeadline_s = 20\n" + configured(command("patient", "../patient"))) as running:
-        yield running
 
 
 def test_a_switch_waits_for_what_is_under_way(slow: Daemon, repo: Path, patient: Patient) -> None:

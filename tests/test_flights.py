@@ -5,56 +5,21 @@ What each test forbids is named in it; each was seen to fail with that guard tak
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Daemon, Wire, daemon_at, eventually
-from tests.zoo import command, configured
+from tests.conftest import Daemon, Patient, Wire, eventually
 
 SYMBOLS = "textDocument/documentSymbol"
 HOVER = "textDocument/hover"
 
 
-class Patient:
-    """The language server's side: what it read, and when it may answer."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def read(self, number: int) -> str:
-        """The text that it read for its `number`th request, once it did."""
-        path = self.folder / f"{number}.asked"
-        eventually(path.exists, f"the server is asked for the {number}. time")
-        return path.read_text()
-
-    def was_asked(self, number: int) -> bool:
-        return (self.folder / f"{number}.asked").exists()
-
-    def let(self, *numbers: int) -> None:
-        """Let it answer those requests."""
-        for number in numbers:
-            (self.folder / f"{number}.go").write_text("")
-
-
 @pytest.fixture
-def patient(tmp_path: Path) -> Patient:
-    (tmp_path / "patient").mkdir()
-    return Patient(tmp_path / "patient")
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Daemon]:
-    with daemon_at(config="[daemon]\ndeadline_s = 20\n" + configured(command("patient", "../patient"))) as running:
-        yield running
-
-
-@pytest.fixture
-def daemon(shared: Daemon, patient: Patient) -> Daemon:
+def daemon(slow: Daemon, patient: Patient) -> Daemon:
     """One for all tests, each of which has its own root and so its own language server."""
-    return shared
+    return slow
 
 
 def flights(watcher: Wire, asked: Question) -> dict[str, int]:
