@@ -108,6 +108,11 @@ class Wire:
         said = self.lsp(root, "textDocument/hover", params, **more)
         return said["contents"]["value"] if said else ""
 
+    def sessions(self, root: Path | str, name: str = "") -> list[dict[str, Any]]:
+        """What is said of the sessions of a root, or of those with a name."""
+        spaces = [space for space in self.ask("health")["workspaces"] if space["root"] == str(root)]
+        return [one for space in spaces for one in space["sessions"] if name in ("", one["name"])]
+
     def close(self) -> None:
         self.file.close()
         self.socket.close()

@@ -344,10 +344,7 @@ def test_what_a_server_judges_before_it_has_read_all_is_marked_and_not_kept(repo
             assert answer["completeness"] == "indexing"
             assert client.ask(method, root=str(repo), file=ORDERS, **params)["meta"]["cached"] is False
         (repo / "signs/go").write_text("")
-        eventually(
-            lambda: "ready" in [one["state"] for one in client.ask("health")["workspaces"][0]["sessions"][1:]],
-            "its sign was heard",
-        )
+        eventually(lambda: client.sessions(repo, "pyrefly")[0]["state"] == "ready", "its sign was heard")
         for method, params in questions:
             assert "completeness" not in client.ask(method, root=str(repo), file=ORDERS, **params)
             assert client.ask(method, root=str(repo), file=ORDERS, **params)["meta"]["cached"] is True

@@ -106,18 +106,13 @@ def test_a_deadline_holds_for_sessions_that_run(daemon: Daemon, repo: Path, tmp_
     client.ask("config/reload")
     (tmp_path / "1.go").write_text("")
     client.hover(repo, "shop/orders.py", 11, 30)
-    pid = server(client)["pid"]
+    pid = client.sessions(repo, "ty")[0]["pid"]
     daemon.configure(configured + "[daemon]\ndeadline_s = 0.2\n")
     client.ask("config/reload")
     params = {"textDocument": {"uri": f"file://{repo}/shop/prices.py"}, "position": {"line": 1, "character": 1}}
     error = client.fails("lsp/request", root=str(repo), method="textDocument/hover", params=params)
     assert error["data"]["type"] == "DeadlineExceeded"
-    assert server(client)["pid"] == pid
-
-
-def server(client: Wire) -> dict[str, Any]:
-    (workspace,) = client.ask("health")["workspaces"]
-    return next(session for session in workspace["sessions"] if session["name"] == "ty")
+    assert client.sessions(repo, "ty")[0]["pid"] == pid
 
 
 def test_a_wrong_one_is_refused_with_its_line_and_the_old_one_stays(daemon: Daemon) -> None:

@@ -155,8 +155,7 @@ def test_withdrawn_while_the_indexer_works(enriching: Daemon, repo: Path) -> Non
     ask(other, repo)
 
     def indexer() -> Any:
-        [workspace] = [one for one in other.ask("health")["workspaces"] if one["root"] == str(repo)]
-        return next(one for one in workspace["sessions"] if one["name"] == "indexer")
+        return other.sessions(repo, "indexer")[0]
 
     process = psutil.Process(indexer()["pid"])
     process.suspend()

@@ -218,9 +218,7 @@ def test_that_holds_after_the_server_was_started_again(client: Wire, repo: Path)
     assert not target.startswith(repo.as_uri())
 
     def session() -> dict[str, Any]:
-        workspaces = client.ask("health")["workspaces"]
-        sessions = next(one["sessions"] for one in workspaces if one["root"] == str(repo))
-        return next(one for one in sessions if one["name"] == "ty")
+        return client.sessions(repo, "ty")[0]
 
     os.kill(session()["pid"], signal.SIGKILL)
     eventually(lambda: session()["state"] == "crashed", "the server is gone")

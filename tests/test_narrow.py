@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,13 +120,12 @@ def test_an_import_that_is_added_counts_from_then_on(memory: Memory) -> None:
 
 def test_with_another_indexer_nothing_is_known(memory: Memory, daemon: Daemon) -> None:
     """It may know files of which the gate has not told."""
-    sessions = memory.client.ask("health")["workspaces"][0]["sessions"]
-    pid = next(session["pid"] for session in sessions if session["name"] == "indexer")
-    os.kill(pid, signal.SIGKILL)
-    eventually(
-        lambda: "crashed" in {s["state"] for s in memory.client.ask("health")["workspaces"][0]["sessions"]},
-        "the daemon knows",
-    )
+
+    def indexer() -> Any:
+        return memory.client.sessions(memory.root, "indexer")[0]
+
+    os.kill(indexer()["pid"], signal.SIGKILL)
+    eventually(lambda: indexer()["state"] == "crashed", "the daemon knows")
     write(memory.root)
     assert memory.hits() == ""
 
@@ -135,6 +135,4 @@ def test_without_an_indexer_every_edit_drops_all(client: Wire, repo: Path) -> No
     write(repo)
     assert client.hover(repo, *VALIDATION)
     assert client.ask("cache/stats")["hits"] == 0
-    assert [s["state"] for s in client.ask("health")["workspaces"][0]["sessions"] if s["name"] == "indexer"] == [
-        "stopped"
-    ]
+    assert [one["state"] for one in client.sessions(repo, "indexer")] == ["stopped"]

@@ -138,7 +138,7 @@ def test_no_secret_of_the_daemon_s_environment_reaches_a_child(repo: Path) -> No
         client = daemon.client()
         client.ask("context/query", root=str(repo), intent="parse a price")
         client.hover(repo, "shop/orders.py", 11, 30)
-        sessions = client.ask("health")["workspaces"][0]["sessions"]
+        sessions = client.sessions(repo)
         assert {session["name"] for session in sessions} == {"indexer", "ty"}
         for session in sessions:
             environment = Path(f"/proc/{session['pid']}/environ").read_bytes()
@@ -186,7 +186,7 @@ def test_the_interpreter_that_a_workspace_brings_is_not_run(daemon: Daemon, repo
     client = daemon.client()
     assert client.hover(repo, "shop/orders.py", 11, 30)
     client.ask("context/query", root=str(repo), intent="parse a price", targetFile="shop/orders.py")
-    sessions = {session["name"]: session for session in client.ask("health")["workspaces"][0]["sessions"]}
+    sessions = {session["name"]: session for session in client.sessions(repo)}
     assert sessions.keys() == {"indexer", "ty"}
     assert sessions["ty"]["interpreter"] == f"{repo}/.venv/bin/python"
     assert not record.exists()

@@ -103,7 +103,7 @@ def test_it_answers_with_the_workspace_s_own_python(asked: Asked) -> None:
         for place in asked.lsp("references", "shop/prices.py", 16, 5, context={"includeDeclaration": True})
     }
     assert asked.kind(asked.use("dep")) == "int"
-    [session] = [one for one in asked.client.ask("health")["workspaces"][0]["sessions"] if one["name"] == asked.name]
+    [session] = asked.client.sessions(asked.root, asked.name)
     assert session["interpreter"] == str(asked.root / ".venv/bin/python")
 
 
@@ -352,8 +352,7 @@ class Signing:
         return result["result"]["contents"]["value"], result.get("completeness")
 
     def state(self) -> str:
-        sessions = [one for space in self.other.ask("health")["workspaces"] for one in space["sessions"]]
-        return "".join(one["state"] for one in sessions if one["name"] == "pyrefly")
+        return "".join(one["state"] for one in self.other.sessions(self.repo, "pyrefly"))
 
     def go(self) -> None:
         (self.repo / "signs/go").write_text("")

@@ -25,11 +25,6 @@ def hover(repo: Path, **more: object) -> dict[str, Any]:
     return {"root": str(repo), "method": HOVER, "params": params, **more}
 
 
-def sessions(client: Wire, repo: Path, name: str = "ty") -> list[dict[str, Any]]:
-    spaces = [space for space in client.ask("health")["workspaces"] if space["root"] == str(repo)]
-    return [one for space in spaces for one in space["sessions"] if one["name"] == name]
-
-
 @pytest.fixture
 def daemon(shared: Daemon) -> Daemon:
     """One for all tests, each of which has its own root."""
@@ -73,7 +68,7 @@ def test_one_session_for_all_clients(daemon: Daemon, repo: Path, tmp_path: Path)
     for client in clients:
         client.ask("session/hello", client="test", protocol=1, env={"PATH": str(tmp_path / "bin")})
         assert "parse_price" in client.hover(repo, "shop/orders.py", 11, 30)
-    [session] = sessions(clients[0], repo)
+    [session] = clients[0].sessions(repo, "ty")
     assert session["state"] == "ready"
     assert psutil.pid_exists(session["pid"])
     assert session["memory_bytes"] > 1_000_000
@@ -88,8 +83,8 @@ def test_another_interpreter_is_another_session(daemon: Daemon, repo: Path, tmp_
     three.ask("session/hello", client="three", protocol=1, env={"VIRTUAL_ENV": str(tmp_path / "one"), "PATH": "/x"})
     for client in (one, two, three):
         client.ask("lsp/request", **hover(repo))
-    assert {session["interpreter"] for session in sessions(one, repo)} == pythons
-    assert len(sessions(one, repo)) == 2
+    assert {session["interpreter"] for session in one.sessions(repo, "ty")} == pythons
+    assert len(one.sessions(repo, "ty")) == 2
 
 
 def test_a_virtual_environment_made_later(client: Wire, repo: Path, tmp_path: Path) -> None:
@@ -101,7 +96,7 @@ def test_a_virtual_environment_made_later(client: Wire, repo: Path, tmp_path: Pa
     (packages / "__init__.py").write_text("def value() -> int: ...\n")
     for _ in range(2):
         assert "-> int" in client.hover(repo, "shop/use.py", 2, 10)
-    assert str(python) in {session["interpreter"] for session in sessions(client, repo)}
+    assert str(python) in {session["interpreter"] for session in client.sessions(repo, "ty")}
     (repo / ".venv").rename(tmp_path / "venv")
     assert "-> int" not in client.hover(repo, "shop/use.py", 2, 10)
     (tmp_path / "venv").rename(repo / ".venv")
@@ -128,7 +123,7 @@ def test_the_configured_interpreter_before_all(repo: Path, tmp_path: Path) -> No
     with daemon_at(config=f"[python]\ninterpreter = '{configured_python}'\n") as daemon:
         client = daemon.client()
         client.ask("lsp/request", **hover(repo))
-        assert [session["interpreter"] for session in sessions(client, repo)] == [str(configured_python)]
+        assert [session["interpreter"] for session in client.sessions(repo, "ty")] == [str(configured_python)]
 
 
 def test_a_configured_interpreter_that_is_not_there(repo: Path) -> None:
@@ -146,7 +141,7 @@ def test_a_server_is_handed_the_interpreter_and_a_scrubbed_environment(repo: Pat
         client = daemon.client()
         told = client.ask("lsp/request", **hover(repo))["result"]
         assert not {"SEMCTX_CANARY", "VIRTUAL_ENV", "PYTHONPATH", "LD_LIBRARY_PATH"} & told["env"].keys()
-        assert sessions(client, repo)[0]["interpreter"] == str(python)
+        assert client.sessions(repo, "ty")[0]["interpreter"] == str(python)
 
 
 def test_states_are_told_to_who_subscribed(daemon: Daemon, repo: Path) -> None:
@@ -160,7 +155,7 @@ def test_states_are_told_to_who_subscribed(daemon: Daemon, repo: Path) -> None:
         assert event["params"]["root"] == str(repo)
         seen.append((event["params"]["name"], event["params"]["state"]))
     assert [state for name, state in seen if name == "ty"] == ["starting", "ready"]
-    os.kill(sessions(client, repo)[0]["pid"], signal.SIGKILL)
+    os.kill(client.sessions(repo, "ty")[0]["pid"], signal.SIGKILL)
     event = subscriber.receive()["params"]
     assert (event["name"], event["state"]) == ("ty", "crashed")
     assert "exit code -9" in event["why"]
@@ -174,28 +169,28 @@ def test_a_crash_while_it_is_asked(rude: Callable[[str], Wire], repo: Path) -> N
         assert reply["id"] == number
         assert (reply["error"]["code"], kind(reply["error"])) == (-32021, "ServerCrashed")
     assert one.ask("lsp/request", **hover(repo))["result"] == "well again"
-    assert sessions(one, repo)[0]["restarts"] == 1
+    assert one.sessions(repo, "ty")[0]["restarts"] == 1
 
 
 def test_the_indexer_crashed(daemon: Daemon, repo: Path) -> None:
     client = daemon.client()
     client.ask("symbols/find", root=str(repo), name="Order")
-    os.kill(sessions(client, repo, "indexer")[0]["pid"], signal.SIGKILL)
-    eventually(lambda: sessions(client, repo, "indexer")[0]["state"] == "crashed", "it is gone")
+    os.kill(client.sessions(repo, "indexer")[0]["pid"], signal.SIGKILL)
+    eventually(lambda: client.sessions(repo, "indexer")[0]["state"] == "crashed", "it is gone")
     health = client.ask("health")
     assert health["status"] in ("degraded", "failing")  # other roots of the same daemon may fare worse
     assert any(reason.startswith(f"{repo}: indexer ended, and is started again") for reason in health["reasons"])
     (repo / "shop/new.py").write_text("def brand_new(): ...\n")
     assert client.ask("symbols/find", root=str(repo), name="brand_new")["symbols"]
-    assert sessions(client, repo, "indexer")[0]["restarts"] == 1
+    assert client.sessions(repo, "indexer")[0]["restarts"] == 1
 
 
 def test_the_indexer_crashed_too_often(daemon: Daemon, repo: Path) -> None:
     client = daemon.client()
     for restarts in range(5):
         client.ask("files/relevant", root=str(repo), intent=f"parse price {restarts}")  # another question each time
-        os.kill(sessions(client, repo, "indexer")[0]["pid"], signal.SIGKILL)
-        eventually(lambda: sessions(client, repo, "indexer")[0]["restarts"] == restarts + 1, "it is gone")  # noqa: B023
+        os.kill(client.sessions(repo, "indexer")[0]["pid"], signal.SIGKILL)
+        eventually(lambda: client.sessions(repo, "indexer")[0]["restarts"] == restarts + 1, "it is gone")  # noqa: B023
     error = client.fails("context/query", root=str(repo), intent="parse a price")
     assert kind(error) == "IndexerFailed"
     assert "semctx restart" in error["data"]["hint"]
@@ -205,11 +200,11 @@ def test_the_indexer_crashed_too_often(daemon: Daemon, repo: Path) -> None:
 def test_the_indexer_ended_while_it_is_asked(daemon: Daemon, repo: Path) -> None:
     client, other = daemon.client(), daemon.client()
     other.ask("symbols/find", root=str(repo), name="Order")
-    indexer = psutil.Process(sessions(other, repo, "indexer")[0]["pid"])
+    indexer = psutil.Process(other.sessions(repo, "indexer")[0]["pid"])
     indexer.suspend()
     client.start("context/query", root=str(repo), intent="parse a price")
     client.start("symbols/find", root=str(repo), name="total")
-    eventually(lambda: sessions(other, repo, "indexer")[0]["pending"] == 2, "both are under way")
+    eventually(lambda: other.sessions(repo, "indexer")[0]["pending"] == 2, "both are under way")
     indexer.kill()
     for _ in range(2):
         error = client.receive()["error"]
@@ -266,7 +261,7 @@ def test_a_library_that_is_broken_ends_in_an_error_at_once(repo: Path, tmp_path:
         error = client.fails("lsp/request", **hover(repo))
         assert kind(error) == "ServerUnavailable"
         assert "RuntimeError('broken')" in error["message"]
-        assert sessions(client, repo)[0]["state"] == "crashed"
+        assert client.sessions(repo, "ty")[0]["state"] == "crashed"
 
 
 def test_the_deadline_of_a_request(repo: Path, tmp_path: Path) -> None:
@@ -319,17 +314,17 @@ def test_an_idle_session_beside_one_in_use(repo: Path) -> None:
     with daemon_at(config="[daemon]\nidle_session_s = 3\n") as daemon:
         client = daemon.client()
         client.ask("lsp/request", **hover(repo))
-        [pid] = [session["pid"] for session in sessions(client, repo)]
+        [pid] = [session["pid"] for session in client.sessions(repo, "ty")]
 
         def gone() -> bool:
             client.ask("symbols/find", root=str(repo), name="Order")  # from memory: it uses the workspace alone
             return not psutil.pid_exists(pid)
 
         eventually(gone, "ty is ended")
-        assert sessions(client, repo)[0]["state"] == "stopped"
+        assert client.sessions(repo, "ty")[0]["state"] == "stopped"
         client.ask("cache/clear")
         assert client.ask("lsp/request", **hover(repo))["result"]
-        assert sessions(client, repo)[0]["state"] == "ready"
+        assert client.sessions(repo, "ty")[0]["state"] == "ready"
 
 
 def test_the_workspace_that_went_away(client: Wire, repo: Path) -> None:
@@ -401,5 +396,5 @@ def test_hits_are_counted_and_logged_on_request(repo: Path) -> None:
 def test_a_server_killed_with_its_process_group(rude: Callable[[str], Wire], repo: Path) -> None:
     client = rude("leaves a child")
     grandchild = psutil.Process(client.ask("lsp/request", **hover(repo))["result"])
-    os.kill(sessions(client, repo)[0]["pid"], signal.SIGKILL)
+    os.kill(client.sessions(repo, "ty")[0]["pid"], signal.SIGKILL)
     grandchild.wait(PATIENCE_S)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
-from tests.test_sessions import hover, kind, sessions
+from tests.test_sessions import hover, kind
 from tests.zoo import command, configured
 
 pytestmark = pytest.mark.proof
@@ -94,7 +94,7 @@ class Case:
         return client.call("symbols/find", root=str(self.repo), name="Order")
 
     def session(self, client: Wire) -> dict[str, Any]:
-        [found] = sessions(client, self.repo, self.child)
+        [found] = client.sessions(self.repo, self.child)
         return found
 
 
@@ -140,12 +140,12 @@ def test_progress_without_end_is_no_hang(brisk: Daemon, repo: Path) -> None:
 
     def ready() -> bool:
         client.call("lsp/request", **hover(repo))
-        return bool(sessions(client, repo)[0]["state"] == "ready")
+        return bool(client.sessions(repo, "ty")[0]["state"] == "ready")
 
     eventually(ready, "it has started")
     assert kind(client.fails("lsp/request", **hover(repo))) == "DeadlineExceeded"
-    eventually(lambda: sessions(client, repo)[0]["pending"] == 0, "nothing is waited for")
-    assert (sessions(client, repo)[0]["state"], sessions(client, repo)[0]["restarts"]) == ("ready", 0)
+    eventually(lambda: client.sessions(repo, "ty")[0]["pending"] == 0, "nothing is waited for")
+    assert (client.sessions(repo, "ty")[0]["state"], client.sessions(repo, "ty")[0]["restarts"]) == ("ready", 0)
 
 
 def peak_bytes(pid: int) -> int:
@@ -201,12 +201,12 @@ def test_sessions_that_take_too_much_together_end_the_longest_unused_first(repo:
         for root in (repo, other):
             (root.parent / "server").write_text("rude: echoes")
             client.ask("lsp/request", **hover(root))
-        eventually(lambda: sessions(client, repo)[0]["state"] == "stopped", "the first is ended")
-        assert "[sessions] budget_bytes" in sessions(client, repo)[0]["why"]
-        assert sessions(client, other)[0]["state"] == "ready"  # the one used last stays, whatever it takes
+        eventually(lambda: client.sessions(repo, "ty")[0]["state"] == "stopped", "the first is ended")
+        assert "[sessions] budget_bytes" in client.sessions(repo, "ty")[0]["why"]
+        assert client.sessions(other, "ty")[0]["state"] == "ready"  # the one used last stays, whatever it takes
         (repo / "shop/orders.py").write_text("new = 1\n")
         assert client.ask("lsp/request", **hover(repo))["result"]
-        eventually(lambda: sessions(client, other)[0]["state"] == "stopped", "now it is the other")
+        eventually(lambda: client.sessions(other, "ty")[0]["state"] == "stopped", "now it is the other")
 
 
 @pytest.fixture
@@ -229,13 +229,13 @@ def test_one_that_failed_is_started_anew_on_request(told: Callable[[str], Wire],
     told("rude: echoes")
     assert client.ask("session/restart", root=str(repo), name="ty") == {"names": ["ty"]}
     assert client.ask("lsp/request", **hover(repo))["result"]
-    assert sessions(client, repo)[0]["state"] == "ready"
+    assert client.sessions(repo, "ty")[0]["state"] == "ready"
 
 
 def test_one_that_runs_is_started_anew_and_answers_who_waits(told: Callable[[str], Wire], repo: Path) -> None:
     client, other = told("rude: hangs"), told("rude: hangs")
     number = client.start("lsp/request", **hover(repo))
-    eventually(lambda: sessions(other, repo) and sessions(other, repo)[0]["state"] == "ready", "it waits")
+    eventually(lambda: other.sessions(repo, "ty") and other.sessions(repo, "ty")[0]["state"] == "ready", "it waits")
     told("rude: echoes")
     assert other.ask("session/restart", root=str(repo)) == {"names": ["indexer", "ty"]}
     reply = client.receive()

@@ -244,10 +244,7 @@ def test_what_a_server_says_before_it_has_read_all_is_marked_and_not_kept(repo: 
         assert (only(answer)["text"], answer["completeness"]) == ("nothing", "indexing")
         assert client.ask("symbols/hover", root=str(repo), name="parse_price")["meta"]["cached"] is False
         (repo / "signs/go").write_text("")
-        eventually(
-            lambda: "ready" in [one["state"] for one in other.ask("health")["workspaces"][0]["sessions"][1:]],
-            "its sign was heard",
-        )
+        eventually(lambda: other.sessions(repo, "pyrefly")[0]["state"] == "ready", "its sign was heard")
         answer = client.ask("symbols/hover", root=str(repo), name="parse_price")
         assert only(answer)["text"] == "everything"
         assert "completeness" not in answer
@@ -307,8 +304,7 @@ def test_a_dead_indexer_is_said_and_started_again(repo: Path) -> None:
         other = daemon.client()
 
         def indexer() -> Any:
-            sessions = other.ask("health")["workspaces"][0]["sessions"]
-            return next(one for one in sessions if one["name"] == "indexer")
+            return other.sessions(repo, "indexer")[0]
 
         process = psutil.Process(indexer()["pid"])
         process.suspend()

@@ -154,9 +154,8 @@ def test_a_workspace_names_no_program_unless_trusted(daemon: Daemon, repo: Path,
     assert client.ask("trust/grant", root=str(repo), sha256=shown["sha256"])["trusted"]
     symbols(client, repo)
     assert record.exists()
-    health = client.ask("health")
-    assert health["status"] == "ok"
-    pid = next(one["pid"] for one in health["workspaces"][0]["sessions"] if one["name"] == "ty")
+    assert client.ask("health")["status"] == "ok"
+    pid = client.sessions(repo, "ty")[0]["pid"]
 
     (repo / ".semctx.toml").write_text((repo / ".semctx.toml").read_text() + "# changed\n")  # which ends the trust
     assert [symbol["name"] for symbol in symbols(client, repo)["result"]["result"]] == ["Order", "total"]
@@ -172,7 +171,7 @@ def test_a_trust_that_is_revoked_ends_what_it_started(daemon: Daemon, repo: Path
     sha256 = client.ask("trust/show", root=str(repo))["sha256"]
     client.ask("trust/grant", root=str(repo), sha256=sha256)  # before anything was asked of the workspace
     symbols(client, repo)
-    pid = next(one["pid"] for one in client.ask("health")["workspaces"][0]["sessions"] if one["name"] == "ty")
+    pid = client.sessions(repo, "ty")[0]["pid"]
     assert not client.ask("trust/revoke", root=str(repo))["trusted"]
     eventually(lambda: not os.path.exists(f"/proc/{pid}"), "it is ended without another question")
     assert client.ask("trust/list") == {"workspaces": []}
