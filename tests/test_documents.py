@@ -342,11 +342,19 @@ def test_texts_and_files_that_are_refused(daemon: Daemon, repo: Path) -> None:
     assert kind("/etc/passwd.py", "") == "OutsideRoot"
     assert kind(ONE, "", "/") == "RootRefused"
     assert kind(ONE, "", str(repo / "nowhere")) == "RootNotFound"
-    for number in range(33):
-        show(editor, repo, "#" * 1_900_000, f"shop/large{number}.py")
-    assert kind("shop/large.py", "#" * 1_900_000 * 3) == "TextRefused"
     show(editor, repo, value("str"))
     assert sees(editor, repo) == "str"
+
+
+def test_a_view_holds_so_much_and_no_more(daemon: Daemon, repo: Path) -> None:
+    editor = daemon.client()
+    for number in range(33):
+        show(editor, repo, "#" * 2_000_000, f"shop/large{number}.py")
+    large = {"root": str(repo), "file": "shop/large.py", "text": "#" * 2_000_000}
+    error = editor.fails("document/open", **large)
+    assert (error["data"]["type"], error["data"]["hint"]) == ("TextRefused", "Close some.")
+    editor.ask("document/close", root=str(repo), file="shop/large0.py")
+    editor.ask("document/open", **large)
 
 
 def test_a_root_that_is_a_link_has_the_same_documents(daemon: Daemon, repo: Path, tmp_path: Path) -> None:
@@ -420,13 +428,9 @@ def test_a_switch_waits_for_what_is_under_way(slow: Daemon, repo: Path, patient:
     one, two, disk = slow.client(), slow.client(), slow.client()
     show(one, repo, "one")
     show(two, repo, "two")
-    asked = question(repo)
-    one.start("lsp/request", **asked)
+    one.start("lsp/request", **question(repo))
     assert patient.read(1) == "one"
-    two.start("lsp/request", **asked)
-    eventually(lambda: waiting(slow, repo) == 2, "the second waits")
-    disk.start("lsp/request", **asked)
-    eventually(lambda: waiting(slow, repo) == 3, "the third waits")
+    queue(slow, repo, two, disk)
     for number, (client, text) in enumerate(((one, "one"), (two, "two"), (disk, value("int"))), 1):
         assert patient.read(number) == text
         assert not patient.was_asked(number + 1)
@@ -440,21 +444,25 @@ def question(repo: Path) -> dict[str, Any]:
 
 def waiting(daemon: Daemon, repo: Path) -> int:
     """Requests that the language server was asked, or will be."""
-    [workspace] = [one for one in daemon.client().ask("health")["workspaces"] if one["root"] == str(repo)]
-    return sum(session["pending"] for session in workspace["sessions"])
+    return sum(session["pending"] for session in daemon.client().sessions(repo))
+
+
+def queue(daemon: Daemon, repo: Path, *clients: Wire) -> list[int]:
+    """Have each ask behind those before it and one other; the numbers of their requests."""
+    numbers = []
+    for place, client in enumerate(clients, 2):
+        numbers.append(client.start("lsp/request", **question(repo)))
+        eventually(lambda place=place: waiting(daemon, repo) == place, f"{place} are under way")
+    return numbers
 
 
 def test_a_question_given_up_while_it_waits_is_never_sent(slow: Daemon, repo: Path, patient: Patient) -> None:
     one, two, three = slow.client(), slow.client(), slow.client()
     show(two, repo, "two")
     show(three, repo, "three")
-    asked = question(repo)
-    one.start("lsp/request", **asked)
+    one.start("lsp/request", **question(repo))
     assert patient.read(1) == value("int")
-    given_up = two.start("lsp/request", **asked)
-    eventually(lambda: waiting(slow, repo) == 2, "the second waits")
-    three.start("lsp/request", **asked)
-    eventually(lambda: waiting(slow, repo) == 3, "the third waits")
+    given_up, _ = queue(slow, repo, two, three)
     two.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": given_up}})
     assert two.receive()["error"]["data"]["type"] == "Cancelled"
     patient.let(1)
@@ -469,8 +477,7 @@ def test_a_server_that_begins_anew_is_shown_the_view_again(daemon: Daemon, repo:
     editor = daemon.client()
     show(editor, repo, value("str"))
     assert sees(editor, repo) == "str"
-    [workspace] = [one for one in editor.ask("health")["workspaces"] if one["root"] == str(repo)]
-    for session in workspace["sessions"]:
+    for session in editor.sessions(repo):
         if session["pid"]:
             os.kill(session["pid"], signal.SIGKILL)
     place = {"textDocument": {"uri": f"file://{repo}/{USE}"}, "position": {"line": 2, "character": 11}}

@@ -157,6 +157,7 @@ async def test_without_inotify_nothing_is_proven_but_changes_come(root: Path, tm
         workspace = await running.workspace(str(root))
         workspace.pass_gate()
         assert running.gate.drain(workspace.trees, 0.0)
+        assert running.gate.is_alive()
         assert workspace.degraded == {"unproven"}
         assert workspace.trees.covers(os.fsencode(root / "pkg"))
         assert not workspace.trees.covers(os.fsencode(outside))

@@ -96,6 +96,12 @@ def test_the_first_message_builds_the_index(indexer: Indexer, tmp_path: Path) ->
     assert (indexer.state["files"], indexer.state["symbols"], indexer.state["updates"]) == (6, 14, 0)
 
 
+def test_so_does_one_about_unsaved_text(indexer: Indexer, tmp_path: Path) -> None:
+    path = str(tmp_path / "shop/draft.py")
+    indexer.send(method="overlays", params={"paths": [path], "texts": {path: "def drafted(): ...\n"}})
+    assert indexer.call("statistics")["result"]["files"] == 7
+
+
 def test_faults_are_told_to_the_daemon_and_logged(indexer: Indexer) -> None:
     error = indexer.call("context/query", intent=["secret"])["error"]
     assert error["data"]["type"] == "InternalError"
