@@ -8,7 +8,6 @@ asked are the methods whose answers outlive edits of files that theirs does not 
 from __future__ import annotations
 
 import json
-import keyword
 import os
 import random
 import re
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 from bench.daemon import Client, Daemon, lsp, request
 from bench.options import Options
 from bench.oracle import Ty, at
-from bench.repository import copy, sources
+from bench.repository import copy, names, save, sources
 from bench.rows import Peer, Row, Target, row
 
 _QUESTIONS, _ROUNDS = 500, 220
@@ -38,7 +37,6 @@ _AT_NAMES = (
 )
 _OF_FILES = ("textDocument/semanticTokens/full", "textDocument/diagnostic")
 _FILE_SHARE = 0.08
-_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class Question(NamedTuple):
@@ -142,11 +140,10 @@ def _questions(root: str, number: int, chance: random.Random) -> Iterator[Questi
             continue
         with open(os.path.join(root, file), encoding="utf-8", errors="replace") as opened:
             places = [
-                (line, name.start())
+                (line, column)
                 for line, text in enumerate(opened)
-                if text.isascii() and not text.lstrip().startswith("#")
-                for name in _NAME.finditer(text)
-                if not keyword.iskeyword(name[0])
+                if not text.lstrip().startswith("#")
+                for column in names(text)
             ]
         yield Question(chance.choice(_AT_NAMES), at(root, file, *chance.choice(places or [(0, 0)])))
 
@@ -184,12 +181,7 @@ class Edits:
 
     def _save(self, file: str, text: str, what: str) -> None:
         self.last = f"{what} {file}"
-        path = os.path.join(self._root, file)
-        target = path + ".new" if self._chance.random() < 0.5 else path  # beside it and renamed, or in place
-        with open(target, "w", encoding="utf-8", errors="surrogateescape", newline="") as opened:
-            opened.write(text)
-        if target != path:
-            os.replace(target, path)
+        save(self._root, file, text.encode("utf-8", "surrogateescape"), beside=self._chance.random() < 0.5)
 
     def _come_or_go(self) -> None:
         if self._new and self._chance.random() < 0.5:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import semctx.aio
-from bench.daemon import Daemon
+from bench.daemon import Daemon, environment
 from bench.options import Options
 from bench.rows import Peer, Row, Target, row
 from semctx.provider import LSPConfig, LSPSemanticContextProvider
@@ -53,22 +53,11 @@ def run(options: Options) -> list[Row]:
     ]
 
 
-def _with_daemon(measure: Callable[[], Awaitable[list[tuple[float, float]]]]) -> list[tuple[float, float]]:
+def _with_daemon(measure: Callable[[], Coroutine[Any, Any, list[tuple[float, float]]]]) -> list[tuple[float, float]]:
     """Measure with a daemon that was just started."""
-    before = os.environ.get("SEMCTX_SOCKET")
-    with Daemon() as daemon:
+    with Daemon() as daemon, environment(daemon.environment):
         daemon.start()
-        os.environ["SEMCTX_SOCKET"] = daemon.socket
-        try:
-            return asyncio.run(_awaited(measure))
-        finally:
-            del os.environ["SEMCTX_SOCKET"]
-            if before is not None:
-                os.environ["SEMCTX_SOCKET"] = before
-
-
-async def _awaited(measure: Callable[[], Awaitable[list[tuple[float, float]]]]) -> list[tuple[float, float]]:
-    return await measure()
+        return asyncio.run(measure())
 
 
 async def _twice(repository: str, intents: tuple[str, ...]) -> list[tuple[float, float]]:

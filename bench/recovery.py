@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from statistics import median
 
 import semctx
-from bench.daemon import Daemon
+from bench.daemon import Daemon, environment
 from bench.rows import Row, row
 from bench.storm import Question, Tree
 from semctx.connection import Connection
@@ -27,7 +26,7 @@ _PATIENCE_S = 60.0
 def recovery(daemon: Daemon, tree: Tree, by_server: Question, by_index: Question, edit: Edit, rounds: int) -> list[Row]:
     """Kill a language server, the indexer and the daemon, so many times each. The daemon that is left is ended."""
     rows = []
-    with _environment(daemon.environment), semctx.connect(tree.root) as connection:
+    with environment(daemon.environment), semctx.connect(tree.root) as connection:
         server = connection.request("health")["workspaces"][0]["sessions"]
         name = next(session["name"] for session in server if session["name"] != "indexer" and session["pid"])
         for victim, question in ((name, by_server), ("indexer", by_index), ("daemon", by_server)):
@@ -73,16 +72,3 @@ def _pid(connection: Connection, victim: str) -> int:
             return int(found[0])
         time.sleep(0.01)
     raise RuntimeError(f"{victim} does not run")
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """The client library finds its daemon, and starts another, by the environment."""
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

@@ -57,8 +57,8 @@ def main(arguments: list[str]) -> int:
         repositories = {name: tasks[:2] for name, tasks in repositories.items()}
     judged: dict[tuple[str, Form], list[Judged]] = defaultdict(list)
     offered: list[offers.Offer] = []
-    with Daemon() as daemon, tempfile.TemporaryDirectory(prefix="semctx-relevance-") as place:
-        client = _start(daemon)
+    with Daemon(_CONFIG) as daemon, tempfile.TemporaryDirectory(prefix="semctx-relevance-") as place:
+        client = daemon.start()
         for name, tasks in repositories.items():
             tree = copy(str(root(chosen.tasks, name)), os.path.join(os.path.realpath(place), name))
             with _Methods(client, tree, chosen.ours, chosen.aider) as methods:
@@ -76,14 +76,6 @@ def main(arguments: list[str]) -> int:
     if chosen.plot:
         plot.calibration({form: judged[OURS, form] for form in FORMS}, chosen.plot)
     return 0
-
-
-def _start(daemon: Daemon) -> Client:
-    config = os.path.join(daemon.place, "semctx")
-    os.makedirs(config)
-    with open(os.path.join(config, "config.toml"), "w", encoding="utf-8") as file:
-        file.write(_CONFIG)
-    return daemon.start()
 
 
 def ask_all(tree: str, task: Task, methods: _Methods) -> Iterator[tuple[str, Form, Answer]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import keyword
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 _CACHED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ".demo", "django")
 _REQUIREMENT = "django==5.2.*"
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", "node_modules", "*.mo", "*.po")
 
 
@@ -40,6 +43,14 @@ def put(root: str, files: Mapping[str, bytes]) -> None:
             file.write(content)
 
 
+def save(root: str, file: str, content: bytes, *, beside: bool) -> None:
+    """Write one file as editors do: in place, or `beside` it and renamed."""
+    target = f"{file}.new" if beside else file
+    put(root, {target: content})
+    if beside:
+        os.replace(os.path.join(root, target), os.path.join(root, file))
+
+
 def sources(root: str) -> Iterator[str]:
     """Every Python file below the root, relative to it, in a fixed order."""
     for folder, names, files in os.walk(root):
@@ -47,6 +58,12 @@ def sources(root: str) -> Iterator[str]:
         for name in sorted(files):
             if name.endswith(".py"):
                 yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def names(line: str) -> list[int]:
+    """The columns of the names in a line of Python; none of a line whose columns are not those of LSP."""
+    found = _NAME.finditer(line) if line.isascii() else ()
+    return [name.start() for name in found if not keyword.iskeyword(name[0])]
 
 
 def small() -> dict[str, bytes]:

@@ -21,7 +21,7 @@ import psutil
 from bench.daemon import PATIENCE_S, Client, Daemon, lsp
 from bench.options import Options
 from bench.oracle import at
-from bench.repository import copy
+from bench.repository import copy, put
 from bench.rows import Row, row
 from bench.spoil import functions
 from semctxd.lsp.registry import registry
@@ -35,7 +35,7 @@ _HOVER, _REFERENCES = "textDocument/hover", "textDocument/references"
 
 def run(options: Options) -> list[Row]:
     """All servers, one after the other."""
-    rows = []
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="semctx-bench-") as made:
         root = copy(options.repository, os.path.join(os.path.realpath(made), "tree"))
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", os.path.join(root, ".venv")], check=True)
@@ -57,13 +57,13 @@ def _figures(name: str, daemon: Daemon, root: str, places: Iterator[Place], roun
     warm = [_ms(client, root, _HOVER, next(places)) for _ in range(rounds)]
     known: list[float] = []
     new: list[float] = []
-    edited = os.path.join(root, "edited_by_bench.py")
+    edited = "edited_by_bench.py"
     for number in range(rounds):
-        _write(edited, f"value = {number}\n")
+        put(root, {edited: b"value = %d\n" % number})
         new.append(_ms(client, root, _HOVER, next(places)))
-        _write(edited, f"value = {number}  # edited\n")
+        put(root, {edited: b"value = %d  # edited\n" % number})
         known.append(_ms(client, root, _HOVER, next(places)))
-        os.unlink(edited)
+        os.unlink(os.path.join(root, edited))
     server = psutil.Process(daemon.pids(client)[name])
     memory = sum(one.memory_info().rss for one in (server, *server.children(recursive=True)))
     yield row(f"{name}: first hover", first, "ms")
@@ -78,8 +78,3 @@ def _ms(client: Client, root: str, method: str, place: Place, **more: Any) -> fl
     started = time.perf_counter()
     client.ask("lsp/request", **lsp(root, method, {**at(root, *place, character=4), **more}))
     return (time.perf_counter() - started) * 1e3
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import keyword
 import os
 import random
 import re
@@ -24,14 +23,13 @@ from urllib.parse import unquote
 from bench.daemon import Client, Daemon, lsp
 from bench.options import Options
 from bench.oracle import at
-from bench.repository import copy, put, sources
+from bench.repository import copy, names, put, save, sources
 from bench.rows import Peer, Row, Target, row
 
 _TASKS, _QUICK_TASKS = 20, 2
 _SAVES, _QUICK_SAVES = 100, 8
 _OPEN_FILES = 6
 _ASKED = ("lsp/request", "context/query", "symbols/find")
-_NAME = re.compile(r"[A-Za-z_]\w*")
 _FUNCTION_KINDS = (6, 12)  # LSP's SymbolKind: method, function
 
 
@@ -137,11 +135,7 @@ class Work:
     def write(self, file: str, text: str) -> None:
         """Write a file, as it is or beside it and renamed."""
         self.edits += 1
-        if self.chance.random() < 0.5:
-            put(self.root, {file: text.encode()})
-        else:
-            put(self.root, {f"{file}.tmp": text.encode()})
-            os.replace(os.path.join(self.root, f"{file}.tmp"), os.path.join(self.root, file))
+        save(self.root, file, text.encode(), beside=self.chance.random() >= 0.5)
 
     def remove(self, file: str) -> None:
         """Remove a file."""
@@ -162,12 +156,7 @@ class Work:
     def names(self, file: str, first: int, last: int, number: int) -> list[tuple[int, int]]:
         """The places of some names between two lines (0-based)."""
         lines = self.text(file).split("\n")
-        places = [
-            (line, name.start())
-            for line in range(first, min(last + 1, len(lines)))
-            for name in _NAME.finditer(lines[line])
-            if lines[line].isascii() and not keyword.iskeyword(name[0])
-        ]
+        places = [(line, column) for line in range(first, min(last + 1, len(lines))) for column in names(lines[line])]
         return self.chance.sample(places, min(number, len(places)))
 
     def inside(self, result: Any) -> list[str]:
