@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bench.tasks import root, sources
+from bench.repository import sources
 from semctxd.ranking.text import STOP_WORDS, SUBTOKEN, stem
 
 _WEIGHTS, _TOKENIZER = "weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json"
@@ -45,8 +45,8 @@ def vocabulary(folder: str) -> dict[str, Counter[str]]:
     spread: Counter[str] = Counter()
     for repository in sorted(Path(folder, "repositories").iterdir()):
         seen: Counter[str] = Counter()
-        for path in sources(root(folder, repository.name)):
-            text = path.read_text("utf-8", errors="replace")
+        for path in sources(str(repository)):
+            text = repository.joinpath(path).read_text("utf-8", errors="replace")
             seen.update(part.lower() for part in SUBTOKEN.findall(text))
         stems = set()
         for word, count in seen.items():

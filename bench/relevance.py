@@ -23,15 +23,14 @@ from bench.daemon import Client, Daemon
 from bench.masking import mask
 from bench.repository import copy
 from bench.rows import conditions, percentile
-from bench.scoring import Answer, Judged, averages, tier
-from bench.tasks import FORMS, Form, Task, by_repository, load, question, root, shows_target
+from bench.scoring import MAIN_FIGURES, Answer, Judged, averages, tier
+from bench.tasks import FORMS, Form, Task, by_repository, halves, load, question, root, shows_target
 from semctxd.index.live import LiveIndex
 
 Asked = dict[str, Any]
 Say = Callable[[Asked], Answer]
 
 _SYMBOLS, _FILES = 100, 10
-_FIGURES = ("P@1", "R@10", "hit@5", "file@3", "all-files@3")
 _COMPARED: tuple[Form, ...] = ("target", "no-target")  # the forms in which other methods are asked
 OURS, AIDER = "semctx", "aider's repository map"
 _CONFIG = "[context]\nenrich_s = 0\n"  # the language server is not measured here
@@ -51,8 +50,8 @@ def main(arguments: list[str]) -> int:
 
     repositories = by_repository(load(chosen.tasks))
     if chosen.half:
-        kept = sorted(repositories)[chosen.half == "second" :: 2]
-        repositories = {name: repositories[name] for name in kept}
+        kept = halves(repositories)[chosen.half == "second"]
+        repositories = {name: repositories[name] for name in sorted(kept)}
     if chosen.quick:
         repositories = {name: tasks[:2] for name, tasks in repositories.items()}
     judged: dict[tuple[str, Form], list[Judged]] = defaultdict(list)
@@ -185,7 +184,7 @@ class _Methods:
 
 def table(judged: dict[tuple[str, Form], list[Judged]]) -> list[str]:
     """The rows in Markdown: first ours in every form, then the other methods."""
-    scopes = [f"{scope}{figure}" for scope in ("", "CROSS ") for figure in _FIGURES]
+    scopes = [f"{scope}{figure}" for scope in ("", "CROSS ") for figure in MAIN_FIGURES]
     header = ["method", "asked", "tasks", *scopes, "confident tier", "coverage", "false answers", "p50 / p99 ms"]
     lines = [_line(header), _line(["---"] * len(header))]
     oracles = ""
@@ -193,7 +192,7 @@ def table(judged: dict[tuple[str, Form], list[Judged]]) -> list[str]:
         cells = [method, form, str(len(answers))]
         for cross in (False, True):
             found = averages(answers, cross)
-            cells += [f"{found[name][0]:.3f} ±{found[name][1]:.2f}" if found else "–" for name in _FIGURES]
+            cells += [f"{found[name][0]:.3f} ±{found[name][1]:.2f}" if found else "–" for name in MAIN_FIGURES]
             if found and not cross:
                 oracles = f"oracle: P@3 {found['oracle P@3'][0]:.3f}, P@5 {found['oracle P@5'][0]:.3f}"
         if method == OURS:

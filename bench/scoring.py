@@ -8,10 +8,11 @@ from statistics import fmean
 from typing import NamedTuple
 
 from bench.tasks import Key, Task, neutral, used
+from semctxd.index.budget import CONFIDENT
 
-FIGURES = ("P@1", "R@10", "hit@5", "file@3", "all-files@3", "oracle P@3", "oracle P@5", "P@3", "P@5")
+MAIN_FIGURES = ("P@1", "R@10", "hit@5", "file@3", "all-files@3")
+FIGURES = (*MAIN_FIGURES, "oracle P@3", "oracle P@5", "P@3", "P@5")
 _ROUNDS = 1000
-CONFIDENT = 0.5
 
 
 class Answer(NamedTuple):
@@ -66,13 +67,13 @@ class Tier(NamedTuple):
     false_answers: float  # tasks without any used symbol that got a confident one, of all such tasks
 
 
-def tier(all_judged: Sequence[Judged], bar: float = CONFIDENT) -> Tier:
+def tier(all_judged: Sequence[Judged]) -> Tier:
     """The figures of the confident tier over all tasks."""
     right = served = wanted = answered = blank = misled = 0
     for judged in all_judged:
         gold, skipped = used(judged.task), neutral(judged.task)
         pairs = zip(judged.answer.symbols, judged.answer.confidences, strict=False)
-        sure = {key for key, confidence in pairs if confidence >= bar} - skipped
+        sure = {key for key, confidence in pairs if confidence >= CONFIDENT} - skipped
         right += len(sure & gold)
         served += len(sure)
         wanted += len(gold)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -69,6 +69,12 @@ def by_repository(tasks: Sequence[Task]) -> dict[str, list[Task]]:
     return found
 
 
+def halves(repositories: Iterable[str]) -> tuple[set[str], set[str]]:
+    """The repositories to choose on, and those that are held out: every second one by name."""
+    names = sorted(set(repositories))
+    return set(names[::2]), set(names[1::2])
+
+
 def root(folder: str | Path, repository: str) -> Path:
     """Where a repository of a folder of tasks stands."""
     return Path(folder, "repositories", repository)
@@ -109,8 +115,3 @@ def write(folder: str | Path, tasks: Sequence[Task]) -> None:
     """Write `tasks.jsonl`."""
     with Path(folder, "tasks.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(task, ensure_ascii=False) + "\n" for task in tasks)
-
-
-def sources(top: Path) -> Iterator[Path]:
-    """Every Python file below a folder, in a fixed order."""
-    return iter(sorted(path for path in top.rglob("*.py") if path.is_file()))

@@ -18,8 +18,8 @@ from pathlib import Path
 from bench import plot
 from bench.examples import Example, collect
 from bench.fitting import KINDS, Settings, calibrated, encode, fit, of_kind, rows, table_of
-from bench.scoring import Answer, Judged, averages, tier
-from bench.tasks import FORMS, Form, Task, load
+from bench.scoring import MAIN_FIGURES, Answer, Judged, averages, tier
+from bench.tasks import FORMS, Form, Task, halves, load
 from semctxd.ranking.features import FEATURES
 from semctxd.ranking.files import chances
 from semctxd.ranking.model import Ensemble
@@ -30,7 +30,6 @@ _PRECISION = 0.75  # of the confident tier
 _OWN_WEIGHT = 2.0
 _CALIBRATED_ON = 10  # the first mined package of so many, by name, is kept for this
 _JUDGED = 100
-_FIGURES = ("P@1", "R@10", "hit@5", "file@3", "all-files@3")
 
 
 def main(arguments: list[str]) -> int:
@@ -50,7 +49,7 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     mined, own = examples(chosen.mined, chosen.tasks, chosen.examples)
     settings = Settings(chosen.rounds, seed=chosen.seed, threads=chosen.threads)
-    first, second = halves(own)
+    first, second = halves(example.repository for example in own)
     held_out = set() if chosen.hold_out_nothing else second
     model = {kind: ensemble(kind, mined, own, held_out, settings) for kind in KINDS}
     chosen.to.write_bytes(encode(model))
@@ -75,12 +74,6 @@ def examples(mined: str, tasks: str | None, kept: Path | None) -> tuple[list[Exa
     if kept:
         kept.write_bytes(pickle.dumps(found))
     return found
-
-
-def halves(own: Sequence[Example]) -> tuple[set[str], set[str]]:
-    """The repositories to choose on, and those that are held out: every second one by name."""
-    names = sorted({example.repository for example in own})
-    return set(names[::2]), set(names[1::2])
 
 
 def ensemble(
@@ -123,7 +116,7 @@ def figures(model: dict[str, Ensemble], shown: Sequence[Example], tasks: dict[st
         cells = [f"{form:16}", f"{len(judged)} tasks"]
         for name, cross in (("ALL", False), ("CROSS", True)):
             found = averages(judged, cross)
-            cells += [name, *(f"{key} {found[key][0]:.3f}" for key in _FIGURES)]
+            cells += [name, *(f"{key} {found[key][0]:.3f}" for key in MAIN_FIGURES)]
         cells.append(f"tier {sure.precision:.2f} @ {sure.recall:.3f}, {sure.coverage:.2f} / {sure.false_answers:.3f}")
         lines.append("  ".join(cells))
     return lines

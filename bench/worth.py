@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench.examples import Example, collect
 from bench.scoring import Judged, averages
-from bench.tasks import Form, Task, load
-from bench.train import answer, halves
+from bench.tasks import Form, Task, halves, load
+from bench.train import answer
 from semctxd.ranking.features import FEATURES
 from semctxd.ranking.model import ensembles
 
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
         _, own = pickle.loads(chosen.examples.read_bytes())
     else:
         own = collect(chosen.tasks, sparing=False)
-    _, held_out = halves(own)
+    _, held_out = halves(example.repository for example in own)
     tasks = {task["id"]: task for task in load(chosen.tasks)}
     shown = {form: [one for one in own if one.form == form and one.repository in held_out] for form in _FORMS}
     whole = {form: figures(examples, tasks, ()) for form, examples in shown.items()}
