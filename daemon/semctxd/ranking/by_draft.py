@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import islice
 
-from semctxd.ranking.signals import Signals, best, idf, search
+from semctxd.ranking.signals import Signals, best, search
 from semctxd.ranking.text import subtokens
 
 
@@ -43,14 +43,10 @@ def likeness(signals: Signals, ids: list[int]) -> dict[str, list[float]]:
     """How much each candidate's name resembles a name in the draft, and one that is called there: the best Jaccard
     index of their words, weighed by how telling they are. A draft paraphrases names that its writer could not know."""
     corpus, draft = signals.corpus, signals.question.drafted
-    weights: dict[str, float] = {}
     drafted: dict[str, list[tuple[frozenset[str], float, bool]]] = {}
 
     def weigh(tokens: frozenset[str]) -> float:
-        for token in tokens:
-            if token not in weights:
-                weights[token] = idf(corpus, token)
-        return sum(weights[token] for token in tokens)
+        return sum(map(signals.idf, tokens))
 
     for name in draft.names:
         tokens = frozenset(subtokens(name))

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 
 from semctxd.ranking.records import Record
-from semctxd.ranking.signals import Signals, idf
+from semctxd.ranking.signals import Signals
 from semctxd.ranking.text import subtokens
 
 OWN = (
@@ -68,7 +68,7 @@ class _Seen:
         self.verbs = signals.verbs
         self.said = question.terms
         self.intent = question.intent_terms
-        self.idf: dict[str, float] = {}
+        self.weigh = signals.idf
         self.intent_idf = sum(map(self.weigh, self.intent)) or 1.0
         self.clauses = [(clause, sum(map(self.weigh, clause))) for clause in question.clauses]
         self.name = frozenset(subtokens(question.name))
@@ -100,12 +100,6 @@ class _Seen:
             float(next((_VERBS[word] for word in self.intent if word in _VERBS), 0)),
             float(bool(question.name)),
         )  # fmt: skip
-
-    def weigh(self, token: str) -> float:
-        found = self.idf.get(token)
-        if found is None:
-            found = self.idf[token] = idf(self.corpus, token)
-        return found
 
     def of(self, symbol: Record) -> tuple[float, ...]:
         name, path = symbol.name, symbol.path

@@ -30,9 +30,18 @@ class Signals:
         self.question = question
         self.wants_tests = is_test(question.file) or "test" in question.terms
         self.by_signal: dict[str, Scores] = {}
-        self.verbs: dict[
-            str, float
-        ] = {}  # first word of a name -> share of what functions with the target's first word use
+        # first word of a name -> share of what functions with the target's first word use
+        self.verbs: dict[str, float] = {}
+        self._idf: dict[str, float] = {}
+
+    def idf(self, token: str) -> float:
+        """How telling a name's sub-token is."""
+        found = self._idf.get(token)
+        if found is None:
+            store, hidden = self.corpus.store, self.corpus.hidden
+            ids = store.postings.get(token)[0]
+            found = self._idf[token] = math.log(1 + len(store.symbols) / (1 + len(ids) - _has(ids, hidden)))
+        return found
 
     def put(self, signal: str, ids: Iterable[int], value: float = 1.0) -> None:
         """Raise a signal to at least `value` for some symbols."""
@@ -112,12 +121,6 @@ def best(corpus: Corpus, scores: Mapping[int, float], count: int) -> list[int]:
         bar = sorted(scores.values(), reverse=True)[count - 1]
         scores = {id: score for id, score in scores.items() if score >= bar}
     return sorted(scores, key=lambda id: (-scores[id], symbols[id].path, symbols[id].line, symbols[id].column))[:count]
-
-
-def idf(corpus: Corpus, token: str) -> float:
-    """How telling a name's sub-token is."""
-    ids = corpus.store.postings.get(token)[0]
-    return math.log(1 + len(corpus.store.symbols) / (1 + len(ids) - _has(ids, corpus.hidden)))
 
 
 def _has(ids: Sequence[int], id: int) -> bool:
