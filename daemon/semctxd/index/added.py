@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, cast
 
 from semctxd.index.said import LspRange, understood
 from semctxd.index.source import Source, index_of, width
+from semctxd.ranking.text import IDENTIFIER
 
-_IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _QUOTED = re.compile(r"[`'\"]([^`'\"\n]+)[`'\"]")
 _NEAREST = 3
 _KEYWORD = 14  # LSP's CompletionItemKind
@@ -69,8 +69,8 @@ def concerned(source: Source, diagnostic: dict[str, Any]) -> Named | None:
     line = source.line(at.start.line)
     start = index_of(line, at.start.character)
     end = index_of(line, at.end.character) if at.end.line == at.start.line else len(line)
-    quoted = {part for found in _QUOTED.findall(diagnostic["message"]) for part in _IDENTIFIER.findall(found)}
-    names = list(_IDENTIFIER.finditer(line, start, end))
+    quoted = {part for found in _QUOTED.findall(diagnostic["message"]) for part in IDENTIFIER.findall(found)}
+    names = list(IDENTIFIER.finditer(line, start, end))
     if of_message := [name for name in names if name[0] in quoted]:
         last = of_message[-1]
         return Named(last[0], at.start.line, last.start(), True)

@@ -46,23 +46,21 @@ def name_of(symbol: Record) -> Range:
 def uses(live: LiveIndex, viewer: Viewer, symbol: Record) -> Iterator[Range]:
     """Where a symbol is named: its definition, in functions that use it, and where a module's names mean it."""
     resolver = live.resolver()
-    names = re.compile(rf"(?<!\w){re.escape(symbol.name)}(?!\w)")
     for file in _files_naming(live, symbol):
         value = resolver.scope(file).get(symbol.name)
         is_meant = value is not None and value.of == symbol.id
-        for number, line in enumerate(viewer.source(file).lines):
-            for found in names.finditer(line):
-                around = enclosing(live, file, number + 1)
-                inside = around is not None and around.is_callable and symbol.id in resolver.uses(around.id)
-                start = width(line[: found.start()])
-                place = Range(file, number, start, number, start + width(symbol.name))
-                if inside or (is_meant and _is_free(line, found.start())) or place == name_of(symbol):
-                    yield place
+        for place in _named(viewer, file, symbol.name, 0, len(viewer.source(file).lines)):
+            around = enclosing(live, file, place.line + 1)
+            inside = around is not None and around.is_callable and symbol.id in resolver.uses(around.id)
+            if inside or (is_meant and _is_free(viewer, place)) or place == name_of(symbol):
+                yield place
 
 
-def _is_free(line: str, at: int) -> bool:
+def _is_free(viewer: Viewer, place: Range) -> bool:
     """Whether a name is no attribute of something, and in no comment."""
-    return line[at - 1 : at] != "." and "#" not in line[:at]
+    line = viewer.source(place.file).line(place.line)
+    before = line[: index_of(line, place.column)]
+    return not before.endswith(".") and "#" not in before
 
 
 def _files_naming(live: LiveIndex, symbol: Record) -> list[str]:
@@ -104,12 +102,15 @@ def _in_order(symbols: Iterable[Record]) -> list[Record]:
 
 def mentions(viewer: Viewer, inside: Record, name: str) -> list[Range]:
     """Where a name stands in a definition."""
+    return list(_named(viewer, inside.path, name, inside.line, inside.end))  # from the line after its name
+
+
+def _named(viewer: Viewer, file: str, name: str, first: int, end: int) -> Iterator[Range]:
+    """Where a name stands in the lines (0-based) from `first` until before `end`."""
     names = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-    source = viewer.source(inside.path)
-    found = []
-    for number in range(inside.line, inside.end):  # from the line after its name
+    source = viewer.source(file)
+    for number in range(first, end):
         line = source.line(number)
-        for match in names.finditer(line):
-            start = width(line[: match.start()])
-            found.append(Range(inside.path, number, start, number, start + width(name)))
-    return found
+        for found in names.finditer(line):
+            start = width(line[: found.start()])
+            yield Range(file, number, start, number, start + width(name))

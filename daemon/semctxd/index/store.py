@@ -7,15 +7,14 @@ age to the outside: answers are ordered by path and line.
 
 from __future__ import annotations
 
-import re
 from array import array
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 
 from semctxd.index import lexing
 from semctxd.ranking.records import Body, FileRecord, Import, Record
+from semctxd.ranking.text import IDENTIFIER
 
-_NAMES = re.compile(r"[^\W\d]\w*")
 _BODIES_MAX = 4000  # bodies are read when asked for; this many (about 6 MB) are kept
 _NOTHING: tuple[Sequence[int], Sequence[float]] = ((), ())
 
@@ -160,7 +159,7 @@ class Store:
             symbol.weights = b""  # they are in the postings now
             self.by_name.add((symbol.name,), id)
             if symbol.returns and symbol.is_callable:
-                self.by_return.add(set(_NAMES.findall(symbol.returns)), id)
+                self.by_return.add(set(IDENTIFIER.findall(symbol.returns)), id)
             if symbol.params:
                 self.by_parameter.add(set(symbol.params.split()), id)
         self.generation += 1
@@ -186,7 +185,7 @@ class Store:
             terms.update(symbol.terms.split())
             parameters.update(symbol.params.split())
             if symbol.is_callable:
-                returned.update(_NAMES.findall(symbol.returns))
+                returned.update(IDENTIFIER.findall(symbol.returns))
             del self.symbols[symbol.id]
             self._bodies.pop(symbol.id, None)
         self.postings.remove(terms, first, last)
