@@ -178,6 +178,12 @@ def test_a_comment_or_a_name_is_an_intent_too(nvim: Nvim, repo: Path) -> None:
     assert "Put the cursor into a function, or say what you want" in nvim.told("there is no function under the cursor")
 
 
+def test_an_answer_of_hundreds_of_kilobytes(nvim: Nvim, repo: Path) -> None:
+    text = "".join(f"def f{number}(argument: {'x' * 300} = None): ...\n" for number in range(1000))
+    (repo / "shop" / "large.py").write_text(text)
+    nvim.context(":edit shop/large.py<CR>:1000<CR>:SemctxContext<CR>", "f999")
+
+
 def test_a_jump_from_the_side_window(nvim: Nvim, repo: Path) -> None:
     def jump(line: str) -> list[object]:
         nvim.type(":buffer orders.py<CR>:SemctxContext validate an email address<CR>")

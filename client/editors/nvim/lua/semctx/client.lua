@@ -121,11 +121,11 @@ local function connection_on(pipe)
     if not chunk then
       return self:lose(lost(problem))
     end
-    rest = rest .. chunk
-    for line in rest:gmatch('([^\n]*)\n') do
+    local lines = vim.split(rest .. chunk, '\n', { plain = true }) -- a pattern would try every start of a long line
+    rest = table.remove(lines)
+    for _, line in ipairs(lines) do
       self:take(line)
     end
-    rest = rest:match('[^\n]*$')
   end))
   return self
 end
