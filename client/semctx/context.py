@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import indent
 
-from semctx.protocol import ContextResult, Convention, FileScore, ImportPattern, Symbol
+TYPE_CHECKING = False  # importing the protocol's types would cost every context command 20 ms
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from semctx.protocol import ContextResult, Convention, FileScore, ImportPattern, Symbol
 
 CONFIDENT = 0.5
 """From this confidence on a symbol belongs to the tier that a prompt shows first."""

@@ -14,15 +14,18 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from time import perf_counter
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from semctx import aio, connection, context
 from semctx.errors import SemctxError
-from semctx.protocol import CacheStats, PlacesResult, Symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from types import TracebackType
+
+    from semctx.protocol import CacheStats, PlacesResult, Symbol
 
 __all__ = [
     "FunctionInfo",
