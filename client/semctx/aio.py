@@ -83,11 +83,10 @@ class Connection:
         on_notification: Callable[[str, Any], None] | None,
         view: str | None,
     ) -> None:
-        self.root = roots.find_root() if root is None else roots.absolute(root)
+        self.root = roots.chosen(root)
         self.timeout = timeout
         self.daemon = None
         self._view = view
-        self._restores = False
         self._replay = Replay()
         self._start = spawn.may_start(start)
         self._on_notification = on_notification
@@ -183,9 +182,9 @@ class Connection:
         reader, writer = await asyncio.open_unix_connection(sock=connected)
         stream = _Stream(reader, writer, self._on_notification)
         try:
-            greeting = wire.hello_params(os.environ, self._view, restore=self._restores)
+            greeting = wire.hello_params(os.environ, self._view, restore=self.daemon is not None)
             self.daemon = wire.check_hello(await stream.request("session/hello", greeting))
-            self._view, self._restores = self.daemon["view"], True
+            self._view = self.daemon["view"]
             for method, params in self._replay.requests():
                 try:
                     await stream.request(method, params)

@@ -91,11 +91,10 @@ class Connection:
         view: str | None,
         greet: bool,
     ) -> None:
-        self.root = roots.find_root() if root is None else roots.absolute(root)
+        self.root = roots.chosen(root)
         self.timeout = timeout
         self.daemon = None
         self._view = view
-        self._restores = False
         self._replay = Replay()
         self._start = spawn.may_start(start)
         self._on_notification = on_notification
@@ -211,9 +210,9 @@ class Connection:
         if self._greet:
             seconds = deadline - time.monotonic()
             try:
-                greeting = wire.hello_params(os.environ, self._view, restore=self._restores)
+                greeting = wire.hello_params(os.environ, self._view, restore=self.daemon is not None)
                 self.daemon = wire.check_hello(self._exchange(connection, "session/hello", greeting, seconds, deadline))
-                self._view, self._restores = self.daemon["view"], True
+                self._view = self.daemon["view"]
                 for method, params in self._replay.requests():
                     try:
                         self._exchange(connection, method, params, seconds, deadline)

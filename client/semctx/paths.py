@@ -41,5 +41,10 @@ def trust_path(env: Mapping[str, str] = os.environ) -> str:
     return os.path.join(_xdg(env, "XDG_STATE_HOME", ".local/state"), "semctx", "trusted.json")
 
 
+def units_path(env: Mapping[str, str] = os.environ) -> str:
+    """The folder of the user's own systemd units."""
+    return os.path.join(_xdg(env, "XDG_CONFIG_HOME", ".config"), "systemd", "user")
+
+
 def _xdg(env: Mapping[str, str], name: str, fallback: str) -> str:
     return env.get(name) or os.path.join(env.get("HOME") or os.path.expanduser("~"), fallback)

@@ -9,6 +9,11 @@ from semctx.errors import SemctxError
 _MARKERS = (".git", "pyproject.toml")
 
 
+def chosen(root: str | None) -> str:
+    """The workspace that a caller names, or without one that of the current directory: an absolute path."""
+    return find_root() if root is None else absolute(root)
+
+
 def find_root(start: str = ".") -> str:
     """The workspace that holds the folder `start`: an absolute path.
 

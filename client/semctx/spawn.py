@@ -83,6 +83,13 @@ def _is_private(folder: str) -> bool:
     return True
 
 
+def is_installed() -> bool:
+    """Whether the daemon's program can be run from here."""
+    from importlib.util import find_spec
+
+    return find_spec("semctxd") is not None
+
+
 def check_config(root: str) -> list[str]:
     """What is wrong in the user's configuration and in that of the workspace `root`. Raises SemctxError."""
     import subprocess
@@ -93,9 +100,7 @@ def check_config(root: str) -> list[str]:
 
 def _semctxd(*arguments: str) -> list[str]:
     """The command that runs the daemon's program. Raises SemctxError where it is not installed."""
-    from importlib.util import find_spec
-
-    if find_spec("semctxd") is None:
+    if not is_installed():
         raise SemctxError(
             "DaemonUnavailable",
             "no daemon answers, and the daemon is not installed here",

@@ -502,6 +502,7 @@ def test_a_current_folder_that_is_gone(
     gone.rmdir()
     assert "the current directory is gone" in fails(capsys, "find", "x", "--no-start", code=1)
     assert "the current directory is gone" in fails(capsys, "find", "x", "--no-start", "--root", "sub", code=1)
+    assert "Change to another directory" in fails(capsys, "doctor", "--no-start", "--root", "sub", code=1)
     assert "no daemon listens" in fails(capsys, "find", "x", "--no-start", "--root", "/r", code=3)
     assert path_in("/r", "a.py") == "a.py"
 

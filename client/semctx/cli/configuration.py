@@ -19,7 +19,7 @@ def show(arguments: Namespace) -> int:
 
 def check(arguments: Namespace) -> int:
     """semctx config check: by the daemon's program and not by a daemon, as with a wrong configuration none starts."""
-    wrong = spawn.check_config(arguments.root or roots.find_root())
+    wrong = spawn.check_config(roots.chosen(arguments.root))
     talk.show(arguments, {"problems": wrong}, "configuration.problems")
     return EXIT_FAILED if wrong else 0
 

@@ -37,7 +37,7 @@ _FEW_WATCHES = 65_536
 
 def doctor(arguments: Namespace) -> int:
     """semctx doctor."""
-    root = roots.find_root() if arguments.root is None else os.path.abspath(arguments.root)
+    root = roots.chosen(arguments.root)
     findings = [*_program(), *_socket(), *_limits()]
     answers = False
     try:
@@ -55,10 +55,8 @@ def doctor(arguments: Namespace) -> int:
 
 
 def _program() -> Findings:
-    from importlib.util import find_spec
-
     yield _finding("client", "ok", f"semctx {semctx.__version__}, protocol {PROTOCOL}")
-    if find_spec("semctxd") is None:
+    if not spawn.is_installed():
         hint = "pip install 'semctx[daemon]'"
         yield _finding("daemon's program", "warning", "it is not installed here, so no daemon can be started", hint)
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import semctx
+from semctx import paths, spawn
 from semctx.cli.parser import EXIT_FAILED
 from semctx.cli.talk import show
 from semctx.errors import SemctxError
@@ -43,12 +44,12 @@ if TYPE_CHECKING:
 
 SOCKET, SERVICE = "semctxd.socket", "semctxd.service"
 _LINGERING = "/var/lib/systemd/linger"
-_AGAIN = "then `semctx service install`"
+_INSTALL = "`semctx service install`"
 _PROBLEMS = {
-    "78": f"the configuration is wrong: `semctx config check` says where; correct it, {_AGAIN}",
-    "203": f"its program is gone: install semctx again, {_AGAIN}",
-    "watchdog": f"it stood still and was ended: `semctx logs` says more; {_AGAIN[5:]} starts it again",
-    "": f"`journalctl --user -u semctxd` says why; {_AGAIN[5:]} starts it again",
+    "78": f"the configuration is wrong: `semctx config check` says where; correct it, then {_INSTALL}",
+    "203": f"its program is gone: install semctx again, then {_INSTALL}",
+    "watchdog": f"it stood still and was ended: `semctx logs` says more; {_INSTALL} starts it again",
+    "": f"`journalctl --user -u semctxd` says why; {_INSTALL} starts it again",
 }
 """Exit status or result of a unit that failed -> what to do."""
 
@@ -56,19 +57,19 @@ _PROBLEMS = {
 def install(arguments: Namespace) -> int:
     """semctx service install."""
     _check_programs()
-    folder = _folder()
+    folder = paths.units_path()
     os.makedirs(folder, exist_ok=True)
     done = []
-    stale = [unit for unit in (SOCKET, SERVICE) if _file_state(unit) != "current"]
-    moved = _file_state(SOCKET) == "another"
-    for unit in stale:
-        with open(os.path.join(folder, unit), "w") as file:
-            file.write(rendered(unit))
-        done.append(f"wrote {unit}")
+    before = {unit: _file_state(unit) for unit in (SOCKET, SERVICE)}
+    for unit, state in before.items():
+        if state != "current":
+            with open(os.path.join(folder, unit), "w") as file:
+                file.write(rendered(unit))
+            done.append(f"wrote {unit}")
     manager = _manager_problem()
     if not manager:
         _systemctl("daemon-reload")
-        if moved:  # only a socket that is stopped can listen elsewhere
+        if before[SOCKET] == "another":  # only a socket that is stopped can listen elsewhere
             _systemctl("stop", SOCKET, SERVICE)
         _systemctl("reset-failed", SOCKET, SERVICE, check=False)  # a unit that is not loaded has nothing to reset
         _systemctl("enable", "--now", SOCKET)
@@ -86,7 +87,7 @@ def uninstall(arguments: Namespace) -> int:
         _systemctl("disable", "--now", SOCKET, SERVICE)
     done = []
     for unit in (f"sockets.target.wants/{SOCKET}", SOCKET, SERVICE):
-        path = os.path.join(_folder(), unit)
+        path = os.path.join(paths.units_path(), unit)
         if os.path.lexists(path):
             os.unlink(path)
             done.append(f"removed {unit}")
@@ -133,13 +134,13 @@ def _escaped(text: str) -> str:
 
 def _state(done: list[str], manager: str) -> ServiceState:
     units = [_unit(unit, {} if manager else _properties(unit)) for unit in (SOCKET, SERVICE)]
-    lingers = os.path.exists(os.path.join(_LINGERING, os.environ.get("USER", "")))
+    user = os.environ.get("USER", "")
     return {
-        "folder": _folder(),
+        "folder": paths.units_path(),
         "done": done,
         "units": units,
         "manager": manager,
-        "lingers": lingers and bool(os.environ.get("USER")),
+        "lingers": bool(user) and os.path.exists(os.path.join(_LINGERING, user)),
         "socket": os.environ.get("SEMCTX_SOCKET", ""),
     }
 
@@ -162,21 +163,14 @@ def _unit(unit: str, properties: dict[str, str]) -> UnitState:
 
 def _file_state(unit: str) -> str:
     try:
-        with open(os.path.join(_folder(), unit)) as file:
+        with open(os.path.join(paths.units_path(), unit)) as file:
             return "current" if file.read() == rendered(unit) else "another"
     except FileNotFoundError:
         return "missing"
 
 
-def _folder() -> str:
-    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return os.path.join(home, "systemd", "user")
-
-
 def _check_programs() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("semctxd") is None:
+    if not spawn.is_installed():
         raise SemctxError("NoServiceManager", "the daemon is not installed here", hint="pip install 'semctx[daemon]'")
 
 
