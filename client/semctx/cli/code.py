@@ -5,29 +5,20 @@ from __future__ import annotations
 import sys
 
 from semctx import calls, code_calls, roots
-from semctx.cli.talk import ask, connect, show
+from semctx.cli.talk import ask, connect, limits, show
 from semctx.errors import SemctxError
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
     from argparse import Namespace
-
-    from semctx.protocol import Limits
+    from typing import Any
 
 
 def context(arguments: Namespace) -> int:
     """semctx context."""
     intent = _intent(arguments)
     with connect(arguments) as daemon:
-        call = calls.context(
-            daemon.root,
-            intent,
-            signature=arguments.signature,
-            target_file=arguments.file and roots.path_in(daemon.root, arguments.file),
-            limits={"symbols": arguments.limit} if arguments.limit else None,
-            explain=arguments.explain or None,
-        )
-        answer = ask(daemon, call)
+        answer = ask(daemon, calls.context(daemon.root, intent, **_about(arguments, daemon.root, "symbols")))
     if arguments.prompt and not arguments.json:
         from semctx.context import SemanticContext
 
@@ -40,22 +31,15 @@ def files(arguments: Namespace) -> int:
     """semctx files."""
     intent = _intent(arguments)
     with connect(arguments) as daemon:
-        call = calls.files(
-            daemon.root,
-            intent,
-            signature=arguments.signature,
-            target_file=arguments.file and roots.path_in(daemon.root, arguments.file),
-            limits={"files": arguments.limit} if arguments.limit else None,
-            explain=arguments.explain or None,
-        )
-        return show(arguments, ask(daemon, call), "code.files")
+        answer = ask(daemon, calls.files(daemon.root, intent, **_about(arguments, daemon.root, "files")))
+    return show(arguments, answer, "code.files")
 
 
 def find(arguments: Namespace) -> int:
     """semctx find."""
-    limits: Limits | None = {"symbols": arguments.limit} if arguments.limit else None
+    most = limits(arguments, "symbols")
     with connect(arguments) as daemon:
-        call = calls.find(daemon.root, arguments.name, kind=arguments.kind, match=arguments.match, limits=limits)
+        call = calls.find(daemon.root, arguments.name, kind=arguments.kind, match=arguments.match, limits=most)
         return show(arguments, ask(daemon, call), "code.find")
 
 
@@ -67,6 +51,16 @@ def check(arguments: Namespace) -> int:
         return show(
             arguments, ask(daemon, code_calls.check(daemon.root, file, text, scope=arguments.scope)), "code.check"
         )
+
+
+def _about(arguments: Namespace, root: str, limited: str) -> dict[str, Any]:
+    """What is said beside the intent of what is about to be written."""
+    return {
+        "signature": arguments.signature,
+        "target_file": arguments.file and roots.path_in(root, arguments.file),
+        "limits": limits(arguments, limited),
+        "explain": arguments.explain or None,
+    }
 
 
 def _text_of(path: str) -> str:

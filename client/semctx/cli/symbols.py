@@ -6,13 +6,15 @@ import os
 import re
 
 from semctx import roots, symbol_calls
-from semctx.cli.talk import ask, connect, show
+from semctx.cli.talk import ask, connect, limits, show
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
     from typing import Any
 
+    from semctx.calls import Call
     from semctx.symbol_calls import AboutSymbol
 
 _POSITION = re.compile(r"(.+):(\d+):(\d+)", re.S)
@@ -20,18 +22,12 @@ _POSITION = re.compile(r"(.+):(\d+):(\d+)", re.S)
 
 def overview(arguments: Namespace) -> int:
     """semctx overview."""
-    with connect(arguments) as daemon:
-        limits: Any = {"files": arguments.limit} if arguments.limit else None
-        call = symbol_calls.overview(daemon.root, _path(daemon.root, arguments.path), limits=limits)
-        return show(arguments, ask(daemon, call), "symbols.overview")
+    return _below(arguments, symbol_calls.overview, "overview")
 
 
 def diagnostics(arguments: Namespace) -> int:
     """semctx diagnostics."""
-    with connect(arguments) as daemon:
-        limits: Any = {"files": arguments.limit} if arguments.limit else None
-        call = symbol_calls.diagnostics(daemon.root, _path(daemon.root, arguments.path), limits=limits)
-        return show(arguments, ask(daemon, call), "symbols.diagnostics")
+    return _below(arguments, symbol_calls.diagnostics, "diagnostics")
 
 
 def body(arguments: Namespace) -> int:
@@ -69,17 +65,26 @@ def callees(arguments: Namespace) -> int:
     return _about(arguments, symbol_calls.callees, "calls")
 
 
+def _below(arguments: Namespace, build: Callable[..., Call[Any]], view: str) -> int:
+    """Ask about a file, or the files of a folder."""
+    with connect(arguments) as daemon:
+        path = _path(daemon.root, arguments.path)
+        return show(
+            arguments, ask(daemon, build(daemon.root, path, limits=limits(arguments, "files"))), f"symbols.{view}"
+        )
+
+
 def _about(arguments: Namespace, build: AboutSymbol[Any], view: str, limited: str = "places") -> int:
     """Ask about the symbol that the command line means: a name, or FILE:LINE:COL."""
-    limits: Any = {limited: arguments.limit} if arguments.limit else None
+    most = limits(arguments, limited)
     with connect(arguments) as daemon:
         if position := _POSITION.fullmatch(arguments.symbol):
             path, line, column = position[1], int(position[2]), int(position[3])
             column = _code_units(path, line, column)
-            call = build(daemon.root, file=_path(daemon.root, path), line=line, column=column, limits=limits)
+            call = build(daemon.root, file=_path(daemon.root, path), line=line, column=column, limits=most)
         else:
             file = _path(daemon.root, arguments.file)
-            call = build(daemon.root, arguments.symbol, kind=arguments.kind, file=file, limits=limits)
+            call = build(daemon.root, arguments.symbol, kind=arguments.kind, file=file, limits=most)
         return show(arguments, ask(daemon, call), f"symbols.{view}")
 
 

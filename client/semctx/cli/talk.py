@@ -43,6 +43,11 @@ def _is_watched() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
+def limits(arguments: Namespace, kind: str) -> Any:
+    """The `limits` of a request for what --limit counts; None where it is not given."""
+    return {kind: arguments.limit} if arguments.limit else None
+
+
 def show(arguments: Namespace, answer: Any, view: str) -> int:
     """Print an answer: as JSON, or as `view` (MODULE.FUNCTION of semctx.cli.views) says it. Exit code 0."""
     if arguments.json:
