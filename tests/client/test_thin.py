@@ -68,3 +68,9 @@ def test_status_imports_little(place: str) -> None:
     names = imported("status")
     assert names >= {"argparse", "json", "socket", "semctx"}
     assert not names & {"typing", "dataclasses", "asyncio", "subprocess", "inspect", "logging", "pathlib", "shutil"}
+
+
+def test_a_context_imports_no_types_of_the_protocol() -> None:
+    code = "import sys, semctx.context; print('semctx.protocol' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
