@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections import deque
+from itertools import islice
 
 from semctx import connection
 from semctx.cli.parser import EXIT_FAILED
@@ -52,8 +52,8 @@ def show(path: str, lines: int, present: Callable[[str], str], *, follow: bool) 
         )
         return EXIT_FAILED
     with log:
-        for text in deque(filter(None, map(present, log)), maxlen=lines):
-            sys.stdout.write(text)
+        last = list(islice(filter(None, map(present, reversed(log.readlines()))), lines))  # a full log has 10 MiB
+        sys.stdout.writelines(reversed(last))
         if not follow:
             return 0
         _follow(log, present)
