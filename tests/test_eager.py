@@ -161,6 +161,9 @@ async def test_without_inotify_nothing_is_proven_but_changes_come(root: Path, tm
         assert workspace.degraded == {"unproven"}
         assert workspace.trees.covers(os.fsencode(root / "pkg"))
         assert not workspace.trees.covers(os.fsencode(outside))
+        everything = running.gate.open("/", workspace.apply)
+        everything.tops[b"/"] = True
+        assert everything.covers(os.fsencode(outside))
         (root / "pkg/a.py").write_text("x")
         await until(lambda: workspace.epoch)
         stands = asyncio.Event()
@@ -181,7 +184,7 @@ def test_a_daemon_without_inotify_says_so(repo: Path) -> None:
         eventually(lambda: "result" in client.call("symbols/find", root=str(repo), name="brand_new"), "the change came")
         health = client.ask("health")
         assert health["status"] == "degraded"
-        assert "a change is noticed with a delay" in health["reasons"][0]
+        assert '[watch] gate is "watchfiles", and a change is noticed with a delay' in health["reasons"][0]
         symbols = documents(client, repo)
         assert symbols["degraded"] == ["unproven"]
         assert [symbol["name"] for symbol in symbols["result"]] == ["Order", "total"]

@@ -10,7 +10,7 @@ from semctx import __version__
 from semctx.protocol import HealthResult, SessionState, WorkspaceState
 from semctxd.child import memory
 from semctxd.child.base import Child
-from semctxd.service import Service
+from semctxd.service import HAS_INOTIFY, Service
 from semctxd.workspace import Workspace
 
 Status = Literal["ok", "degraded", "failing"]
@@ -29,6 +29,7 @@ class ServersHealth(TypedDict):
     servers: list[ServerState]
 
 
+_NO_INOTIFY = '[watch] gate is "watchfiles"' if HAS_INOTIFY else "this platform has no inotify"
 _WHAT_TO_DO = {
     "watch-limit": "the kernel's watch limit is reached: raise fs.inotify.max_user_watches",
     "many-linked-files": "too many source files are links, which are compared by stat, so nothing is kept in memory:"
@@ -38,8 +39,7 @@ _WHAT_TO_DO = {
     " raise [daemon] gate_deadline_s, or ask with a smaller folder as the root",
     "nested-links": "a symlink in a symlinked folder leads to files that are not watched, so nothing is kept in memory:"
     " link to those files from the root itself",
-    "unproven": "this platform has no inotify, and a change is noticed with a delay:"
-    " after an edit, wait a second before asking",
+    "unproven": f"{_NO_INOTIFY}, and a change is noticed with a delay: after an edit, wait a second before asking",
 }
 
 

@@ -34,6 +34,7 @@ from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate
 from semctxd.workspace import Workspace
 
+HAS_INOTIFY = os.uname().sysname == "Linux"
 _RESERVED_FILES = 64  # of the limit of open files: a child that starts takes ten for a moment
 _log = logs.get("service")
 
@@ -79,7 +80,7 @@ class Service:
         self._tasks = tasks
         self._opening: dict[str, anyio.Event] = {}
         self._witnesses: dict[str, anyio.CancelScope] = {}
-        use_inotify = config.watch.gate == "inotify" or (config.watch.gate == "auto" and os.uname().sysname == "Linux")
+        use_inotify = config.watch.gate == "inotify" or (config.watch.gate == "auto" and HAS_INOTIFY)
         loop = asyncio.get_running_loop()
         self.gate: Gate = InotifyGate(loop, config.watch.sweep) if use_inotify else EagerGate(self.spawn)
 

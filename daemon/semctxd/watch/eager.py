@@ -16,7 +16,7 @@ from watchfiles import DefaultFilter, awatch
 
 from semctxd.model import Change, What
 from semctxd.tree import SKIPPED_FOLDERS, counts
-from semctxd.watch.trees import Subscriber, Trees
+from semctxd.watch.trees import Subscriber, Trees, is_within
 
 _STEP_MS = 100  # the watching thread wakes as often, even when nothing happens
 _DEBOUNCE_MS = 400
@@ -82,7 +82,7 @@ class EagerTrees(Trees):
 
     def covers(self, folder: bytes) -> bool:
         """See Trees."""
-        return any((folder + b"/").startswith(top + b"/") for top in self.tops)
+        return any(is_within(folder, top) for top in self.tops)
 
     async def follow(self) -> None:
         """Deliver changes until the scope is cancelled."""
