@@ -27,12 +27,18 @@ def session(workspace: Workspace, env: Environment) -> LspSession:
     return workspace.servers.session(_LANGUAGE, "", env)
 
 
+def session_if_any(workspace: Workspace, env: Environment) -> LspSession | None:
+    """That session; None where there is none to be had."""
+    try:
+        return session(workspace, env)
+    except SemctxError:
+        return None
+
+
 def identity(workspace: Workspace, env: Environment) -> str:
     """Who answers: that session, or the index alone where there is none."""
-    try:
-        return session(workspace, env).identity
-    except SemctxError:
-        return workspace.root
+    found = session_if_any(workspace, env)
+    return found.identity if found else workspace.root
 
 
 def about(

@@ -14,10 +14,8 @@ from typing import Any
 
 import msgspec
 
-from semctx.errors import SemctxError
 from semctxd import compose
 from semctxd.lsp.interpreter import Environment
-from semctxd.lsp.session import LspSession
 from semctxd.model import DISK, Overlays, Unsaved
 from semctxd.workspace import Answer, Produce, Work, Workspace
 
@@ -37,7 +35,7 @@ def produce(workspace: Workspace, params: bytes, env: Environment, overlays: Ove
 
 async def _context(workspace: Workspace, params: bytes, env: Environment, overlays: Overlays) -> bytes:
     found = msgspec.json.decode(await workspace.indexed("context/query", params, overlays))
-    session = _session(workspace, env)  # started after the index is built: together they would take twice as long
+    session = compose.session_if_any(workspace, env)  # after the index is built: together they take twice as long
     places = [pattern.pop("at") for pattern in found["imports"]]
     budget = workspace.config.context
     if session and budget.enrich_s and found["source"] == "index":
@@ -48,9 +46,7 @@ async def _context(workspace: Workspace, params: bytes, env: Environment, overla
             for symbol in symbols
         ]
         definition = partial(about, "textDocument/definition")
-        if target := msgspec.json.decode(params).get(
-            "targetFile"
-        ):  # the lines are tried there, through a scratch overlay
+        if target := msgspec.json.decode(params).get("targetFile"):  # the lines are tried there, in a scratch overlay
             lines = [pattern["statement"] for pattern in found["imports"]]
             text = Unsaved.of("".join(f"{line}\n" for line in lines))
             shown = overlays.having(f"{workspace.root}/{target}", text)
@@ -105,10 +101,3 @@ def _describe(symbol: dict[str, Any], answer: Answer) -> None:
     if not symbol["doc"]:
         doc = text.removeprefix("\n").removeprefix("---").strip().partition("\n\n")[0]
         symbol["doc"] = re.sub(r"\\([_*`\[\]])", r"\1", " ".join(doc.split()))
-
-
-def _session(workspace: Workspace, env: Environment) -> LspSession | None:
-    try:
-        return compose.session(workspace, env)
-    except SemctxError:
-        return None

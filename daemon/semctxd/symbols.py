@@ -60,16 +60,10 @@ def work(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -
         return (await answer(workspace, key, env, overlays))[:-1]
 
     file = msgspec.json.decode(key.params).get("file", "")
-    keep = workspace.sees(file) and not _has_failed(workspace, env)
+    server = compose.session_if_any(workspace, env)
+    has_failed = server is not None and server.state == "failed"  # and may be had again in a while
+    keep = workspace.sees(file) and not has_failed
     return Work(key, compose.produce(workspace, run), workspace.indexer, keep=keep)
-
-
-def _has_failed(workspace: Workspace, env: Environment) -> bool:
-    """Whether the server ended too often, and may be had again in a while."""
-    try:
-        return compose.session(workspace, env).state == "failed"
-    except SemctxError:
-        return False
 
 
 async def _about_symbols(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -> bytes:
