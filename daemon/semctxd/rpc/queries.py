@@ -45,9 +45,8 @@ class Route:
     def __init__(self, workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> None:
         contain(workspace, *asked.files)
         self.workspace = workspace
-        self.generation = (
-            workspace.servers.generation
-        )  # before the key is made, which may tell that it is not to be relied on
+        # before the key is made, which may tell that it is not to be relied on
+        self.generation = workspace.servers.generation
         self.key = key_of(workspace, asked, env, overlays)
         self.lsp = asked.lsp is not None
         self.completeness = _usual_completeness(workspace, asked, env)
@@ -129,10 +128,10 @@ def _usual_completeness(workspace: Workspace, asked: Question, env: Environment)
 
 
 def _work(workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> Work:
-    key = key_of(workspace, asked, env, overlays)
     if asked.lsp:
         session = workspace.servers.session(asked.lsp.language, asked.lsp.server, env)
         return workspace.lsp_work(session, asked.method, asked.lsp.spelt, overlays)
+    key = key_of(workspace, asked, env, overlays)
     if asked.method == "context/query":
         return Work(key, context.produce(workspace, asked.params, env, overlays), workspace.indexer)
     if asked.method in symbols.SERVED:
