@@ -20,7 +20,7 @@ from semctxd.child.terms import Terms
 from semctxd.child.warden import Warden
 from semctxd.config.schema import Sessions
 from semctxd.lsp.registry import Server, registry
-from semctxd.lsp.session import LspSession
+from semctxd.lsp.session import Host, LspSession
 from semctxd.model import Change, What
 from tests.conftest import PATIENCE_S
 from tests.zoo import command
@@ -41,14 +41,9 @@ class Keeper:
             argv,
             entry,
             identity="zoo",
-            root=str(root),
             language_id="python",
             interpreter="/usr/bin/python3",
-            terms=terms,
-            spawn=tasks.start_soon,
-            changed=self._changed,
-            watch=self._watch,
-            apply=self.applied.extend,
+            host=Host(str(root), terms, tasks.start_soon, self._changed, self._watch, self.applied.extend),
         )
 
     def allow(self, deadline_s: float) -> None:

@@ -38,7 +38,7 @@ from semctxd.index.session import IndexerSession
 from semctxd.lsp.interpreter import environment_file
 from semctxd.lsp.requests import Spelt
 from semctxd.lsp.servers import Servers
-from semctxd.lsp.session import AskAgain, LspSession
+from semctxd.lsp.session import AskAgain, Host, LspSession
 from semctxd.metrics import Histogram
 from semctxd.model import ANY, DISK, Change, Depends, Key, Overlays, What
 from semctxd.tree import sayable
@@ -140,15 +140,7 @@ class Workspace:
         self.trees = gate.open(root, self.apply)
         self.standing = frozenset() if gate.proves else frozenset({"unproven"})  # of `degraded`, what never passes
         self.indexer = IndexerSession(root=root, env=os.environ, terms=terms, spawn=spawn, changed=self._changed)
-        self.servers = Servers(
-            root,
-            settings=settings,
-            terms=terms,
-            spawn=spawn,
-            changed=self._changed,
-            watch=self._watch,
-            apply=self.apply,
-        )
+        self.servers = Servers(Host(root, terms, spawn, self._changed, self._watch, self.apply), settings)
 
     async def open(self) -> None:
         """Returns when the root is watched: only then may anything rely on it."""

@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from semctx.errors import SemctxError
-from semctxd.child.base import Child, Spawn
-from semctxd.child.terms import Terms
 from semctxd.config.schema import Config, sessions
 from semctxd.config.settings import Settings
 from semctxd.errors import ServerUnavailable
 from semctxd.lsp.interpreter import Environment, is_settled, resolve
 from semctxd.lsp.registry import choose, command_line, registry
-from semctxd.lsp.session import LspSession, Watch
-from semctxd.model import Change
+from semctxd.lsp.session import Host, LspSession
 
 
 class Servers:
     """Sessions by identity: workspace, server and interpreter. Iterating gives each once. Lives on the loop."""
 
-    def __init__(
-        self,
-        root: str,
-        *,
-        settings: Settings,
-        terms: Terms,
-        spawn: Spawn,
-        changed: Callable[[Child], None],
-        watch: Watch,
-        apply: Callable[[list[Change]], None],
-    ) -> None:
+    def __init__(self, host: Host, settings: Settings) -> None:
         self.generation = 0  # raised when who answers a question may be another
         self.unserved: dict[str, str] = {}  # language -> why its configured server cannot be had
-        self._root = root
+        self._host = host
         self._settings = settings
         self._begun_by: object = None
-        self._terms = terms
-        self._spawn = spawn
-        self._changed = changed
-        self._watch = watch
-        self._apply = apply
         self._sessions: dict[str, LspSession] = {}
         self._chosen: dict[tuple[str, str, Environment], LspSession] = {}
 
@@ -60,7 +42,7 @@ class Servers:
             self.reroute()
             for session in self:
                 del self._sessions[session.identity]
-                self._spawn(session.retire)
+                self._host.spawn(session.retire)
         return config
 
     def session(self, language: str, server: str, env: Environment) -> LspSession:
@@ -79,14 +61,14 @@ class Servers:
         return chosen
 
     def _choose(self, language: str, server: str, env: Environment) -> LspSession:
-        config = self.configured()
+        config, root = self.configured(), self._host.root
         default = config.languages[language].server if language in config.languages else ""
         name, entry = choose(language, server or default)
         if config.python.interpreter and not os.access(config.python.interpreter, os.X_OK):
             raise ServerUnavailable(f"[python] interpreter: {config.python.interpreter} cannot be executed")
-        interpreter = resolve(self._root, config.python.interpreter, env.variables())
+        interpreter = resolve(root, config.python.interpreter, env.variables())
         override = config.servers[name].command if name in config.servers else None
-        identity = "\0".join((self._root, name, interpreter, *(override or ())))
+        identity = "\0".join((root, name, interpreter, *(override or ())))
         chosen = self._sessions.get(identity)
         if chosen is None:
             chosen = self._sessions[identity] = LspSession(
@@ -94,16 +76,11 @@ class Servers:
                 command_line(name, entry, list(override) if override else None),
                 entry,
                 identity=identity,
-                root=self._root,
                 language_id=registry().languages[language].language_id,
                 interpreter=interpreter,
-                terms=self._terms,
-                spawn=self._spawn,
-                changed=self._changed,
-                watch=self._watch,
-                apply=self._apply,
+                host=self._host,
             )
-        if is_settled(self._root, interpreter):
+        if is_settled(root, interpreter):
             self._chosen[language, server, env] = chosen
         else:
             self.generation += 1

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -51,6 +51,17 @@ _REPORTED_URI = re.compile(rb'"file://([^"\\]+)"')
 _MAX_REPORTED = 10_000
 
 
+class Host(NamedTuple):
+    """The workspace, as the sessions with its language servers see it."""
+
+    root: str
+    terms: Terms
+    spawn: Spawn
+    changed: Callable[[Child], None]
+    watch: Watch
+    apply: Callable[[list[Change]], None]
+
+
 class LspSession(Child):
     """A language server for (workspace, language, server, environment), shared by all clients.
 
@@ -65,23 +76,18 @@ class LspSession(Child):
         server: Server,
         *,
         identity: str,
-        root: str,
         language_id: str,
         interpreter: str,
-        terms: Terms,
-        spawn: Spawn,
-        changed: Callable[[Child], None],
-        watch: Watch,
-        apply: Callable[[list[Change]], None],
+        host: Host,
     ) -> None:
-        super().__init__(name, argv, cwd=root, env=scrubbed(os.environ), terms=terms, spawn=spawn, changed=changed)
+        root, env = host.root, scrubbed(os.environ)
+        super().__init__(name, argv, cwd=root, env=env, terms=host.terms, spawn=host.spawn, changed=host.changed)
         self.identity = identity
         self.root = root
         self.interpreter = interpreter
         self.reported: dict[str, None] = {}
         self._server = server
-        self._watch = watch
-        self._apply = apply
+        self._host = host
         self._watches_due = 0
         self._probed = False
         self._opened = Opened(language_id)
@@ -155,7 +161,7 @@ class LspSession(Child):
             folders += [(folder, True) for folder in import_folders(self.interpreter)]
         self._watches_due = len(folders)
         for folder, below in folders:
-            self._watch(folder, below, partial(self._shake_hands, self._run))
+            self._host.watch(folder, below, partial(self._shake_hands, self._run))
         if not folders:
             self._watches_due = 1
             self._shake_hands(self._run)
@@ -288,7 +294,7 @@ class LspSession(Child):
         for folder in sorted(folders - {self.root}):
             below = not any(other.startswith(folder + "/") for other in folders)
             self._watches_due += 1
-            self._watch(folder, below, partial(self._watched, folder, self._run))
+            self._host.watch(folder, below, partial(self._watched, folder, self._run))
 
     def _watched(self, folder: str, run: int) -> None:
         if run != self._run:
@@ -298,7 +304,7 @@ class LspSession(Child):
         if self._server.dependencies == "watched":
             pass  # all that installations change was watched before the server began
         elif self.takes_requests:  # it may have answered from what changed before the watch stood
-            self._apply(news)
+            self._host.apply(news)
         else:
             self.notice(news)
         self._ready_when_watched()
