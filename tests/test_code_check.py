@@ -5,7 +5,6 @@ What is expected follows from what the test wrote, or comes from a server of the
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -331,7 +330,7 @@ def test_nothing_is_written(client: Wire, repo: Path) -> None:
 
 
 def test_what_a_server_judges_before_it_has_read_all_is_marked_and_not_kept(repo: Path) -> None:
-    slow = f"[servers.pyrefly]\ncommand = {json.dumps(command('indexing', 'signs'))}\n"
+    slow = configured(command("indexing", "signs"), "pyrefly")
     (repo / "signs").mkdir()
     questions: list[tuple[str, dict[str, Any]]] = [
         ("code/check", {"text": "x = 1\n"}),

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
-from tests.zoo import command
+from tests.zoo import command, configured
 
 
 @pytest.fixture
@@ -94,20 +94,20 @@ def test_another_server_answers_from_now_on(daemon: Daemon, repo: Path, tmp_path
     before = client.hover(repo, *hover)
     assert "parse_price" in before
     (tmp_path / "1.go").write_text("")
-    daemon.configure(f"[servers.ty]\ncommand = {json.dumps(command('patient', tmp_path))}\n")
+    daemon.configure(configured(command("patient", tmp_path)))
     client.ask("config/reload")
     assert client.hover(repo, *hover) == (repo / "shop/orders.py").read_text()
 
 
 def test_a_deadline_holds_for_sessions_that_run(daemon: Daemon, repo: Path, tmp_path: Path) -> None:
     client = daemon.client()
-    configured = f"[servers.ty]\ncommand = {json.dumps(command('patient', tmp_path))}\n"
-    daemon.configure(configured)
+    patient = configured(command("patient", tmp_path))
+    daemon.configure(patient)
     client.ask("config/reload")
     (tmp_path / "1.go").write_text("")
     client.hover(repo, "shop/orders.py", 11, 30)
     pid = client.sessions(repo, "ty")[0]["pid"]
-    daemon.configure(configured + "[daemon]\ndeadline_s = 0.2\n")
+    daemon.configure(patient + "[daemon]\ndeadline_s = 0.2\n")
     client.ask("config/reload")
     params = {"textDocument": {"uri": f"file://{repo}/shop/prices.py"}, "position": {"line": 1, "character": 1}}
     error = client.fails("lsp/request", root=str(repo), method="textDocument/hover", params=params)

@@ -18,6 +18,7 @@ import pytest
 
 from semctxd.lsp.registry import registry
 from tests.conftest import FILES, Daemon, Wire, daemon_at, eventually, write
+from tests.zoo import command, configured
 
 pytestmark = pytest.mark.proof
 
@@ -306,7 +307,7 @@ def test_an_environment_that_is_removed_and_made_again(asked: Asked, tmp_path: P
 
 
 def test_a_server_that_is_not_installed(repo: Path) -> None:
-    missing = "".join(f"[servers.{name}]\ncommand = ['/nowhere/program']\n" for name in SERVERS)
+    missing = "".join(configured(["/nowhere/program"], name) for name in SERVERS)
     with daemon_at(config=missing) as daemon:
         client = daemon.client()
         params = {"textDocument": {"uri": (repo / "shop/orders.py").as_uri()}}
@@ -331,7 +332,7 @@ def test_servers_beside_each_other(repo: Path) -> None:
 # -- answers from before a server has read everything
 
 
-SLOW = f"[servers.pyrefly]\ncommand = ['{sys.executable}', '{Path(__file__).parent}/zoo/indexing.py', 'signs']\n"
+SLOW = configured(command("indexing", "signs"), "pyrefly")
 
 
 class Signing:

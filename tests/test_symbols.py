@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -236,7 +235,7 @@ def test_a_server_that_ends_is_an_error_and_nothing_is_kept(repo: Path, tmp_path
 
 
 def test_what_a_server_says_before_it_has_read_all_is_marked_and_not_kept(repo: Path) -> None:
-    slow = f"[servers.pyrefly]\ncommand = {json.dumps(command('indexing', 'signs'))}\n"
+    slow = configured(command("indexing", "signs"), "pyrefly")
     (repo / "signs").mkdir()
     with daemon_at(config='[languages.python]\nserver = "pyrefly"\n' + slow) as daemon:
         client, other = daemon.client(), daemon.client()

@@ -17,14 +17,14 @@ from semctxd.config.settings import Pin, Pins, Settings
 from semctxd.errors import ConfigError
 from semctxd.lsp.registry import check
 from tests.conftest import Daemon, Wire, eventually
-from tests.zoo import command
+from tests.zoo import command, configured
 
 SYMBOLS = "textDocument/documentSymbol"
 
 
 def own_file(repo: Path, record: Path) -> None:
     """Name a server that leaves a record when it runs."""
-    (repo / ".semctx.toml").write_text(f"[servers.ty]\ncommand = {json.dumps(command('rude', 'echoes', record))}\n")
+    (repo / ".semctx.toml").write_text(configured(command("rude", "echoes", record)))
 
 
 def symbols(client: Wire, repo: Path) -> Any:

@@ -14,6 +14,6 @@ def command(species: str, *arguments: str | Path) -> list[str]:
     return [sys.executable, str(_HERE / f"{species}.py"), *map(str, arguments)]
 
 
-def configured(argv: list[str]) -> str:
-    """The daemon's configuration for such a server in ty's place."""
-    return f"[servers.ty]\ncommand = {json.dumps(argv)}\n"
+def configured(argv: list[str], name: str = "ty") -> str:
+    """The daemon's configuration for such a server in the place of one that it knows."""
+    return f"[servers.{name}]\ncommand = {json.dumps(argv)}\n"
