@@ -144,6 +144,11 @@ class Daemon:
     def log(self) -> str:
         return (self.place / "log").read_text(errors="replace")
 
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The lines of its log."""
+        return [json.loads(line) for line in self.log.splitlines()]
+
     def configure(self, toml: str) -> None:
         folder = self.place / "config" / "semctx"
         folder.mkdir(parents=True, exist_ok=True)
@@ -170,6 +175,11 @@ class Daemon:
         client.call("ping")  # an error, but a reply: it serves
         client.close()
         return True
+
+    def run_inside(self, *argv: str | Path) -> None:
+        """Run a program as root of the daemon's own namespaces of users and mounts."""
+        enter = ["nsenter", "-t", str(self.pid), "-U", "-m", "--preserve-credentials"]
+        subprocess.run([*enter, *argv], check=True)
 
     def client(self, headers: bool = False) -> Wire:
         client = Wire(self.socket, headers)
@@ -222,6 +232,11 @@ class Patient:
         """Let it answer those requests."""
         for number in numbers:
             (self.folder / f"{number}.go").write_text("")
+
+
+def importing(folder: Path) -> dict[str, str]:
+    """The environment in which a daemon imports what lies in a folder before all else."""
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
 
 
 def sources(config: Config) -> Sources:

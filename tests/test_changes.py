@@ -489,14 +489,13 @@ def test_something_mounted_over_a_watched_folder(repo: Path, tmp_path: Path, ove
     value(other / (root / "pkg/sub/one.py").relative_to(place), "str")
     with daemon_at(prefix=["unshare", "-Urm"]) as daemon:
         client = daemon.client()
-        enter = ["nsenter", "-t", str(daemon.pid), "-U", "-m", "--preserve-credentials"]
         assert kind(client, root) == "int"
-        subprocess.run([*enter, "mount", "--bind", other, place], check=True)
+        daemon.run_inside("mount", "--bind", other, place)
         assert kind(client, root) == "str"
         assert found(client, root, "value") == ["pkg/sub/one.py"]
         value(other / (root / "pkg/sub/one.py").relative_to(place), "bytes")
         assert kind(client, root) == "bytes"
-        subprocess.run([*enter, "umount", place], check=True)
+        daemon.run_inside("umount", place)
         assert kind(client, root) == "int"
         value(root / "pkg/sub/one.py", "float")
         assert kind(client, root) == "float"
@@ -514,8 +513,7 @@ def test_an_overlay_mounted_later_is_swept_from_then_on(repo: Path, tmp_path: Pa
     with daemon_at(config="[daemon]\ngate_deadline_s = 10\n", prefix=["unshare", "-Urm"]) as daemon:
         client = daemon.client()
         assert kind(client, repo) == "int"
-        enter = ["nsenter", "-t", str(daemon.pid), "-U", "-m", "--preserve-credentials"]
-        subprocess.run([*enter, "mount", "-t", "overlay", "overlay", "-o", layers, repo / "pkg"], check=True)
+        daemon.run_inside("mount", "-t", "overlay", "overlay", "-o", layers, repo / "pkg")
         assert kind(client, repo) == "str"
         value(place / "lower/sub/one.py", "bytes")  # below the mount: no event
         assert kind(client, repo) == "bytes"

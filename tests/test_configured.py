@@ -39,7 +39,7 @@ def file_of(daemon: Daemon) -> str:
 
 
 def logged(daemon: Daemon, event: str) -> list[dict[str, Any]]:
-    return [line for line in map(json.loads, daemon.log.splitlines()) if line["event"] == event]
+    return [line for line in daemon.events if line["event"] == event]
 
 
 def test_each_setting_says_where_it_comes_from(daemon: Daemon, repo: Path) -> None:

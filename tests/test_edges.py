@@ -25,7 +25,7 @@ from semctx.errors import SemctxError
 from semctxd.lsp.registry import registry
 from semctxd.lsp.sync import Ledger
 from semctxd.model import Change, What
-from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
+from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, importing
 from tests.test_gate import max_queued_events, watched
 from tests.zoo import command, configured
 
@@ -118,8 +118,7 @@ def test_clients_that_leave_in_the_middle_of_a_request_leave_nothing_behind(repo
 def test_a_slow_reader_costs_no_memory(repo: Path, tmp_path: Path) -> None:
     """Hundreds of answers from memory can be asked for in one piece of the stream; the standard loop copies each."""
     (tmp_path / "uvloop.py").write_text("raise ImportError\n")
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    with daemon_at(env={"PYTHONPATH": path}) as daemon:
+    with daemon_at(env=importing(tmp_path)) as daemon:
         read_slowly(daemon, repo)
 
 
@@ -337,9 +336,8 @@ def test_a_file_system_that_goes_read_only(repo: Path, tmp_path: Path) -> None:
         client = daemon.client()
         (repo / ".semctx.toml").write_text("[python]\ninterpreter = '/usr/bin/python3'\n")
         sha256 = client.ask("trust/show", root=str(repo))["sha256"]
-        enter = ["nsenter", "-t", str(daemon.pid), "-U", "-m", "--preserve-credentials"]
         cover = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"'  # over what has files open for writing
-        subprocess.run([*enter, "sh", "-c", cover, str(daemon.place)], check=True)
+        daemon.run_inside("sh", "-c", cover, daemon.place)
         assert kind(client.call("trust/grant", root=str(repo), sha256=sha256)) == "StateUnwritable"
         assert client.ask("symbols/find", root=str(repo), name="Order")["symbols"]
         (repo / "shop/new.py").write_text("def added(): ...\n")

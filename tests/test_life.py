@@ -24,7 +24,7 @@ from semctxd.config.schema import Config
 from semctxd.errors import ShuttingDown
 from semctxd.service import Service
 from semctxd.workspace import Workspace
-from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually, sources
+from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually, importing, sources
 from tests.zoo import command, configured
 
 
@@ -117,7 +117,7 @@ def test_stopped_on_request(repo: Path) -> None:
         assert client.ask("daemon/stop") == {"pid": daemon.pid}
         assert daemon.process.wait(PATIENCE_S) == 0
         assert_gone(children)
-        events = [json.loads(line)["event"] for line in daemon.log.splitlines()]
+        events = [line["event"] for line in daemon.events]
         assert events[0] == "started"
         assert "stopping" in events
 
@@ -177,8 +177,7 @@ def test_a_daemon_whose_socket_was_taken_over_leaves_it_alone(daemon: Daemon) ->
 
 def test_without_uvloop_the_standard_loop_will_do(tmp_path: Path, repo: Path) -> None:
     (tmp_path / "uvloop.py").write_text("raise ImportError('not for this platform')\n")
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    with daemon_at(env={"PYTHONPATH": path}) as daemon:
+    with daemon_at(env=importing(tmp_path)) as daemon:
         client = daemon.client(headers=True)
         assert not any("uvloop" in one.path for one in psutil.Process(daemon.pid).memory_maps())
         for _ in range(2):

@@ -184,7 +184,7 @@ def test_slow_and_failed_requests_are_remembered_and_stand_out_in_the_log(repo: 
         failed = next(one for one in recent if one["method"] == "symbols/find")
         assert (slow["error"], slow["client"], failed["error"]) == ("", "me", "SymbolNotFound")
         assert slow["ms"] >= 1
-        lines = [json.loads(line) for line in daemon.log.splitlines()]
+        lines = daemon.events
         (line,) = (line for line in lines if line.get("method") == "lsp/request")
         assert (line["level"], line["slow"], line["request"]) == ("warning", True, slow["request"])
         numbers = [line["request"] for line in lines if line["event"] == "request"]
@@ -192,7 +192,7 @@ def test_slow_and_failed_requests_are_remembered_and_stand_out_in_the_log(repo: 
 
 
 def of_request(daemon: Daemon, number: str) -> list[dict[str, Any]]:
-    return [line for line in map(json.loads, daemon.log.splitlines()) if line.get("request") == number]
+    return [line for line in daemon.events if line.get("request") == number]
 
 
 def test_one_request_can_be_followed_through_daemon_session_and_indexer(repo: Path, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_one_request_can_be_followed_through_daemon_session_and_indexer(repo: Pa
         other.ask("context/query", root=str(repo), intent="validate an email", explain=True)
         number = next(
             line["request"]
-            for line in map(json.loads, daemon.log.splitlines())
+            for line in daemon.events
             if line["event"] == "request" and line["method"] == "context/query"
         )
         steps = of_request(daemon, number)
@@ -234,7 +234,7 @@ def test_who_joins_says_whose_work_it_waits_for(repo: Path, tmp_path: Path) -> N
         eventually(lambda: '"joined"' in daemon.log, "the other waits, too")
         (tmp_path / "1.go").write_text("")
         assert client.receive()["result"] == other.receive()["result"]
-        (joined,) = [event for event in map(json.loads, daemon.log.splitlines()) if event["event"] == "joined"]
+        (joined,) = [event for event in daemon.events if event["event"] == "joined"]
         assert joined["work"] != joined["request"]
         assert any(event["event"] == "asked" for event in of_request(daemon, joined["work"]))
 
@@ -244,9 +244,7 @@ def test_a_slow_request_says_what_was_asked(repo: Path) -> None:
         client = daemon.client()
         client.ask("symbols/find", root=str(repo), name="Order")
         client.fails("symbols/find", root=str(repo), name="x" * 5000)
-        first, second = (
-            line for line in map(json.loads, daemon.log.splitlines()) if line.get("method") == "symbols/find"
-        )
+        first, second = (line for line in daemon.events if line.get("method") == "symbols/find")
         assert json.loads(first["params"]) == {"root": str(repo), "name": "Order"}
         assert len(second["params"]) == 500
 
@@ -256,7 +254,7 @@ def test_a_session_that_ends_is_a_warning(repo: Path, tmp_path: Path) -> None:
     with daemon_at(config=config, faulty=True) as daemon:
         params = {"textDocument": {"uri": f"file://{repo}/shop/orders.py"}, "position": {"line": 1, "character": 1}}
         daemon.client().fails("lsp/request", root=str(repo), method="textDocument/hover", params=params)
-        states = [line for line in map(json.loads, daemon.log.splitlines()) if line["event"] == "session"]
+        states = [line for line in daemon.events if line["event"] == "session"]
         crashed = next(line for line in states if line["state"] == "crashed")
         assert (crashed["level"], crashed["name"], crashed["root"]) == ("warning", "ty", str(repo))
         assert crashed["why"]

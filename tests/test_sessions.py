@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
+from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, importing
 from tests.zoo import command, configured
 
 HOVER = "textDocument/hover"
@@ -255,8 +255,7 @@ def test_a_program_that_is_missing(repo: Path) -> None:
 def test_a_library_that_is_broken_ends_in_an_error_at_once(repo: Path, tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib/pygls.py").write_text("raise RuntimeError('broken')\n")
-    path = os.pathsep.join([str(tmp_path / "lib"), os.environ.get("PYTHONPATH", "")])
-    with daemon_at(env={"PYTHONPATH": path}) as daemon:
+    with daemon_at(env=importing(tmp_path / "lib")) as daemon:
         client = daemon.client()
         error = client.fails("lsp/request", **hover(repo))
         assert kind(error) == "ServerUnavailable"

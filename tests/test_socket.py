@@ -17,7 +17,7 @@ from semctxd.config.schema import Config
 from semctxd.rpc.queries import Routes
 from semctxd.rpc.server import Connection
 from semctxd.service import Service
-from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, sources
+from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, importing, sources
 from tests.zoo import command, configured
 
 HEALTH = {"jsonrpc": "2.0", "id": 1, "method": "health"}
@@ -391,8 +391,7 @@ def test_changes_are_told_to_who_subscribed(shared: Daemon, repo: Path) -> None:
 def test_a_fault_of_the_daemon_says_nothing_of_its_inside(tmp_path: Path) -> None:
     """A library that is broken where it is installed."""
     (tmp_path / "psutil.py").write_text("raise RuntimeError('password: hunter2')\n")
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    with daemon_at(env={"PYTHONPATH": path}, faulty=True) as daemon:
+    with daemon_at(env=importing(tmp_path), faulty=True) as daemon:
         client = daemon.client()
         error = client.fails("health")
         assert (error["code"], kind(error)) == (-32603, "InternalError")
@@ -401,7 +400,7 @@ def test_a_fault_of_the_daemon_says_nothing_of_its_inside(tmp_path: Path) -> Non
         line = json.loads(next(line for line in daemon.log.splitlines() if number in line))
         assert line["event"] == "internal_error"
         assert "hunter2" in line["exception"]
-        ended = [line for line in map(json.loads, daemon.log.splitlines()) if line["event"] == "request"]
+        ended = [line for line in daemon.events if line["event"] == "request"]
         assert (ended[-1]["method"], ended[-1]["error"]) == ("health", "InternalError")
 
 

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
+from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, importing
 from tests.test_sessions import hover, kind
 from tests.zoo import command, configured
 
 pytestmark = pytest.mark.proof
 
-INDEXERS = str(Path(__file__).parent / "zoo" / "indexer")
+INDEXERS = Path(__file__).parent / "zoo" / "indexer"
 MEGABYTE = 1_000_000
 
 
@@ -58,8 +58,7 @@ IN_TIME = [
 @contextmanager
 def supervising(toml: str) -> Iterator[Daemon]:
     """A daemon whose children misbehave as told, and that leaves none behind."""
-    env = {"PYTHONPATH": os.pathsep.join([INDEXERS, os.environ.get("PYTHONPATH", "")])}
-    with daemon_at(env=env, config=toml + configured(command("unruly", "../server"))) as running:
+    with daemon_at(env=importing(INDEXERS), config=toml + configured(command("unruly", "../server"))) as running:
         yield running
         children = psutil.Process(running.pid).children(recursive=True)
         running.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as families
 
-from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually
+from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually, importing
 from tests.zoo import command, configured
 
 
@@ -176,8 +175,7 @@ def test_a_port_that_is_taken_is_a_reason_for_concern(daemon: Daemon) -> None:
 def test_a_fault_is_told_without_its_text(tmp_path: Path) -> None:
     (tmp_path / "psutil.py").write_text("raise RuntimeError('password: hunter2')\n")
     port = free_port()
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    with daemon_at(config=f"[http]\nport = {port}\n", env={"PYTHONPATH": path}, faulty=True) as daemon:
+    with daemon_at(config=f"[http]\nport = {port}\n", env=importing(tmp_path), faulty=True) as daemon:
         said = ask("/health", port=port)
         assert (said.status, b"hunter2" in said.body) == (500, False)
         assert "page_failed" in daemon.log
