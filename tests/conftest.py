@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
@@ -31,6 +32,13 @@ def eventually(condition: Callable[[], Any], what: str) -> Any:
         assert time.monotonic() < until, f"still not: {what}"
         time.sleep(0.005)  # the condition is of another process, which tells nobody
     return value
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Wait for a condition of this process, whose loop goes on meanwhile."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.002)
 
 
 def write(root: Path, files: Mapping[str, str | bytes]) -> None:

@@ -22,7 +22,7 @@ from semctxd.config.schema import Sessions
 from semctxd.lsp.registry import Server, registry
 from semctxd.lsp.session import Host, LspSession
 from semctxd.model import Change, What
-from tests.conftest import PATIENCE_S
+from tests.conftest import PATIENCE_S, until
 from tests.zoo import command
 
 HOVER = "textDocument/hover"
@@ -77,11 +77,6 @@ class Keeper:
         with pytest.raises(SemctxError) as caught:
             await self.ask()
         return caught.value
-
-    async def until(self, condition: Callable[[], Any]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not condition():
-                await asyncio.sleep(0.002)
 
 
 @asynccontextmanager
@@ -158,13 +153,13 @@ async def test_one_that_ends_while_it_is_asked(tmp_path: Path, record: Path) -> 
 async def test_one_that_hangs_is_ended_and_started_again(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "hangs", record)) as keeper:
         keeper.session.warm()
-        await keeper.until(lambda: keeper.session.state == "ready")
+        await until(lambda: keeper.session.state == "ready")
         keeper.allow(0.3)
         error = await keeper.fails()
         assert error.type == "DeadlineExceeded"
         assert "0.3 s" in error.message
         keeper.allow(30)
-        await keeper.until(lambda: keeper.session.state == "crashed")
+        await until(lambda: keeper.session.state == "crashed")
         assert "zoo hangs" in keeper.session.why
         assert keeper.session.pending == 0
         asked = next(message for message in received(record) if message.get("params") == {"position": 1})
@@ -177,23 +172,23 @@ async def test_one_that_hangs_is_ended_and_started_again(tmp_path: Path, record:
 async def test_one_that_is_slow_but_says_something_is_not_ended(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "mutters", record)) as keeper:
         keeper.session.warm()
-        await keeper.until(lambda: keeper.session.state == "ready")
+        await until(lambda: keeper.session.state == "ready")
         pid = keeper.session.pid
         keeper.allow(2)
         assert (await keeper.fails()).type == "DeadlineExceeded"
         assert keeper.session.pending == 1
-        await keeper.until(lambda: keeper.session.pending == 0)  # it owes a reply, and may be idle all the same
+        await until(lambda: keeper.session.pending == 0)  # it owes a reply, and may be idle all the same
         assert (keeper.session.pid, keeper.session.state, keeper.session.requests.quiet_ns) == (pid, "ready", 0)
 
 
 async def test_one_that_owes_too_many_replies_is_ended(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "mutters", record)) as keeper:
         keeper.session.warm()
-        await keeper.until(lambda: keeper.session.state == "ready")
+        await until(lambda: keeper.session.state == "ready")
         keeper.allow(2)
         for _ in range(257):
             keeper.session.cancel(keeper.start()[0])
-        await keeper.until(lambda: keeper.session.state == "crashed")
+        await until(lambda: keeper.session.state == "crashed")
         assert "owes 256 replies" in keeper.session.why
 
 
@@ -240,10 +235,10 @@ async def test_a_question_withdrawn(tmp_path: Path, record: Path) -> None:
         keeper.session.cancel(early)  # before it was sent: nothing is due
         assert keeper.session.pending == 0
         number, reply = keeper.start()
-        await keeper.until(lambda: any(message.get("id") == number for message in received(record)))
+        await until(lambda: any(message.get("id") == number for message in received(record)))
         keeper.session.cancel(number)
         keeper.session.cancel(number)
-        await keeper.until(lambda: received(record)[-1].get("method") == "$/cancelRequest")
+        await until(lambda: received(record)[-1].get("method") == "$/cancelRequest")
         assert sum(message.get("method") == "$/cancelRequest" for message in received(record)) == 1
         assert not reply.done()  # who withdrew is told nothing
 
@@ -309,10 +304,10 @@ async def test_one_that_stops_reading_is_ended(tmp_path: Path, record: Path) -> 
 async def test_one_that_closes_its_standard_input(tmp_path: Path, record: Path) -> None:
     async with kept(tmp_path, command("rude", "closes its ears", record)) as keeper:
         keeper.session.warm()
-        await keeper.until(lambda: keeper.session.state == "ready")
+        await until(lambda: keeper.session.state == "ready")
         keeper.allow(0.3)
         assert (await keeper.fails()).type == "DeadlineExceeded"
-        await keeper.until(lambda: keeper.session.state == "crashed")
+        await until(lambda: keeper.session.state == "crashed")
         assert "zoo hangs" in keeper.session.why
 
 
@@ -412,7 +407,7 @@ async def test_asked_while_it_is_being_stopped(tmp_path: Path, record: Path) -> 
     async with kept(tmp_path, command("rude", "echoes", record)) as keeper:
         await keeper.ask()
         stopping = asyncio.ensure_future(keeper.session.stop())
-        await keeper.until(lambda: keeper.session.state == "stopped")
+        await until(lambda: keeper.session.state == "stopped")
         assert "argv" in await keeper.ask()
         await stopping
         assert keeper.session.state == "ready"
@@ -441,7 +436,7 @@ async def test_begun_anew_while_it_is_asked(tmp_path: Path, record: Path) -> Non
         keeper.session.renew()  # there is none: nothing is to be done
         assert keeper.session.state == "stopped"
         number, withdrawn = keeper.start()
-        await keeper.until(lambda: any(message.get("id") == number for message in received(record)))
+        await until(lambda: any(message.get("id") == number for message in received(record)))
         keeper.session.cancel(number)
         _, waiting = keeper.start()
         first = keeper.session.pid
@@ -485,13 +480,13 @@ async def test_the_environment_is_watched_before_the_server_reads_it(tmp_path: P
     async with kept(tmp_path, command("rude", "echoes", record)) as keeper:
         keeper.session.interpreter = str(tmp_path / "venv/bin/python")
         _, reply = keeper.start()
-        await keeper.until(lambda: keeper.stand)
+        await until(lambda: keeper.stand)
         assert keeper.watched == [(str(tmp_path / "venv"), False)]
         assert received(record) == []
         [stands] = keeper.stand
         keeper.session.renew()
         stands()  # for a run that is no more
-        await keeper.until(lambda: len(keeper.stand) == 2)
+        await until(lambda: len(keeper.stand) == 2)
         assert received(record) == []
         keeper.stand[1]()
         assert "argv" in await asyncio.wait_for(reply, PATIENCE_S)
@@ -520,7 +515,7 @@ async def test_every_request_of_a_server_gets_a_result(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     async with kept(tmp_path / "root", command("curious", outside, "before")) as keeper:
         keeper.session.warm()
-        await keeper.until(lambda: len(keeper.watched) == 2)
+        await until(lambda: len(keeper.watched) == 2)
         assert keeper.watched == [(str(outside), False), (str(outside / "deep"), True)]
         keeper.stand[0]()
         assert keeper.session.state == "starting"  # not before all that it wants watched is watched

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -24,7 +23,7 @@ from semctxd.config.schema import Config
 from semctxd.errors import ShuttingDown
 from semctxd.service import Service
 from semctxd.workspace import Workspace
-from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually, importing, sources
+from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually, importing, sources, until
 from tests.zoo import command, configured
 
 
@@ -267,9 +266,7 @@ async def test_a_workspace_that_is_being_closed_ends_its_children_even_if_its_cl
         workspace = await service.workspace(str(root))
         session = workspace.servers.session("python", "", service.env)
         session.warm()
-        async with asyncio.timeout(PATIENCE_S):
-            while session.state != "ready":
-                await asyncio.sleep(0.002)
+        await until(lambda: session.state == "ready")
         pid = session.pid
         with anyio.CancelScope() as closing:
             closing.cancel()

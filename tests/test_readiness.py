@@ -17,6 +17,7 @@ from semctxd.lsp.registry import Server, registry
 from semctxd.lsp.sync import Cure, Ledger, to_uri
 from semctxd.lsp.turns import Turns
 from semctxd.model import DISK, Change, What
+from tests.conftest import until
 from tests.test_child import kept
 from tests.zoo import command
 
@@ -85,7 +86,7 @@ async def test_a_server_that_never_gives_its_first_sign(tmp_path: Path, monkeypa
         assert keeper.session.usual_completeness == ""
         params = {"textDocument": {"uri": to_uri(f"{tmp_path}/a.py")}, "position": {"line": 0, "character": 0}}
         assert (await keeper.start(params=params)[1])["contents"]["value"] == "nothing"
-        await keeper.until(lambda: keeper.session.state == "ready")
+        await until(lambda: keeper.session.state == "ready")
         assert (await keeper.start(params=params)[1])["contents"]["value"] == "nothing"
         assert keeper.session.completeness == "unknown"
 
@@ -96,7 +97,7 @@ async def test_a_change_while_a_server_starts_that_only_another_run_takes_in(tmp
     async with kept(tmp_path, command("indexing", "signs"), entry=entry) as keeper:
         params = {"textDocument": {"uri": to_uri(f"{tmp_path}/a.py")}, "position": {"line": 0, "character": 0}}
         _, reply = keeper.start(params=params)
-        await keeper.until(lambda: keeper.session.pid)
+        await until(lambda: keeper.session.pid)
         pid = keeper.session.pid
         keeper.session.notice([Change(f"{tmp_path}/a.py", What.MODIFIED)])
         assert (await reply)["contents"]["value"] == "nothing"

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
@@ -21,7 +20,7 @@ from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import respell
 from semctxd.service import Service
 from semctxd.workspace import Work, Workspace
-from tests.conftest import PATIENCE_S, daemon_at, sources
+from tests.conftest import PATIENCE_S, daemon_at, sources, until
 from tests.zoo import command
 
 SYMBOLS = "textDocument/documentSymbol"
@@ -41,12 +40,6 @@ def late(tmp_path: Path) -> Config:
     return Config(
         daemon=Daemon(gate_deadline_s=1e-9), servers={"ty": Server(command=tuple(command("patient", tmp_path)))}
     )
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def symbols(workspace: Workspace, file: str) -> Work:

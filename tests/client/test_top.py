@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pty
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from textual.widgets import DataTable, RichLog, Sparkline, Static
 from semctx.cli import main
 from semctx.cli.top.app import Top
 from semctx.cli.top.trend import LENGTH, Trend
-from tests.conftest import PATIENCE_S, Daemon, daemon_at
+from tests.conftest import PATIENCE_S, Daemon, daemon_at, until
 
 
 @pytest.fixture
@@ -35,12 +34,6 @@ async def shown() -> AsyncIterator[tuple[Top, Any]]:
         yield app, pilot
 
 
-async def until(pilot: Any, condition: Callable[[], Any], what: str) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await pilot.pause(0.01)
-
-
 def text(app: Top, name: str) -> str:
     return str(app.query_one(f"#{name}", Static).render())
 
@@ -55,7 +48,7 @@ async def test_sessions_requests_and_trends_are_shown(daemon: Daemon, repo: Path
     client.hover(repo, "shop/orders.py", 11, 30)
     client.fails("symbols/find", root=str(repo), name="[no such]")
     async with shown() as (app, pilot):
-        await until(pilot, lambda: "ok" in text(app, "status") and rows(app, "sessions"), "the first reading")
+        await until(lambda: "ok" in text(app, "status") and rows(app, "sessions"))
         names = {row[1]: row for row in rows(app, "sessions")}
         assert names["ty"][0] == str(repo)
         assert names["ty"][2] == "ready"
@@ -63,7 +56,7 @@ async def test_sessions_requests_and_trends_are_shown(daemon: Daemon, repo: Path
         assert any(row[0] == "symbols/find" and row[3] == "1" for row in rows(app, "operations"))
         assert [row[4] for row in rows(app, "recent") if row[2] == "symbols/find"] == ["SymbolNotFound"]
         client.hover(repo, "shop/orders.py", 11, 30)
-        await until(pilot, lambda: max(app.query_one("#rates", Sparkline).data or [0]) > 0, "a rate")
+        await until(lambda: max(app.query_one("#rates", Sparkline).data or [0]) > 0)
 
 
 async def test_keys_clear_the_cache_show_the_log_and_restart(daemon: Daemon, repo: Path) -> None:
@@ -71,17 +64,15 @@ async def test_keys_clear_the_cache_show_the_log_and_restart(daemon: Daemon, rep
     client.hover(repo, "shop/orders.py", 11, 30)
     async with shown() as (app, pilot):
         await pilot.press("r")  # nothing is chosen yet
-        await until(pilot, lambda: len(rows(app, "sessions")) == 2, "the sessions")
+        await until(lambda: len(rows(app, "sessions")) == 2)
         await pilot.press("c")
-        await until(pilot, lambda: client.ask("cache/stats")["size"] == 0, "it is cleared")
+        await until(lambda: client.ask("cache/stats")["size"] == 0)
         await pilot.press("l")
-        await until(pilot, lambda: app.query_one(RichLog).display, "the log")
+        await until(lambda: app.query_one(RichLog).display)
         client.ask("health")
-        await until(pilot, lambda: any("method=health" in line.text for line in app.query_one(RichLog).lines), "a line")
+        await until(lambda: any("method=health" in line.text for line in app.query_one(RichLog).lines))
         await pilot.press("r")
-        await until(
-            pilot, lambda: {one.message for one in app._notifications} - {"the cache is empty"}, "what came of it"
-        )
+        await until(lambda: {one.message for one in app._notifications} - {"the cache is empty"})
         await pilot.press("q")
 
 
@@ -89,14 +80,14 @@ async def test_a_daemon_that_comes_later_or_again(daemon: Daemon) -> None:
     daemon.stop()
     async with shown() as (app, pilot):
         await pilot.press("c")  # there is nobody to ask
-        await until(pilot, lambda: "no daemon listens" in text(app, "status"), "it says so")
+        await until(lambda: "no daemon listens" in text(app, "status"))
         daemon.start()
-        await until(pilot, lambda: "ok" in text(app, "status"), "it is found")
+        await until(lambda: "ok" in text(app, "status"))
         daemon.stop()
         await pilot.press("c")
-        await until(pilot, lambda: "no daemon listens" in text(app, "status"), "it is missed")
+        await until(lambda: "no daemon listens" in text(app, "status"))
         daemon.start()
-        await until(pilot, lambda: "ok" in text(app, "status"), "it is found again")
+        await until(lambda: "ok" in text(app, "status"))
 
 
 def test_on_a_real_terminal(daemon: Daemon) -> None:
