@@ -242,6 +242,15 @@ class Patient:
             (self.folder / f"{number}.go").write_text("")
 
 
+@contextmanager
+def manager_at(path: Path) -> Iterator[socket.socket]:
+    """A service manager's end of sd_notify."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(PATIENCE_S)
+        yield manager
+
+
 def importing(folder: Path) -> dict[str, str]:
     """The environment in which a daemon imports what lies in a folder before all else."""
     return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}

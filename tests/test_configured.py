@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually
+from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, manager_at
 from tests.zoo import command, configured
 
 
@@ -144,27 +143,27 @@ def test_a_workspace_s_file_is_checked_too(daemon: Daemon, repo: Path) -> None:
 
 
 def test_a_hang_up_has_it_read_again_and_the_manager_is_told(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(PATIENCE_S)
-        with daemon_at(env={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as daemon:
+    with (
+        manager_at(tmp_path / "notify") as manager,
+        daemon_at(env={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as daemon,
+    ):
 
-            def next_state() -> list[bytes]:
-                while (words := manager.recv(4096).split(b"\n"))[0].startswith(b"STATUS="):
-                    pass
-                return words
+        def next_state() -> list[bytes]:
+            while (words := manager.recv(4096).split(b"\n"))[0].startswith(b"STATUS="):
+                pass
+            return words
 
+        assert next_state() == [b"READY=1"]
+        for toml, event in (("[cache]\nttl_s = 9\n", "reloaded"), ("[cache]\nttl_s = -9\n", "reload_refused")):
+            daemon.configure(toml)
+            os.kill(daemon.pid, signal.SIGHUP)
+            reloading = next_state()
+            assert reloading[0] == b"RELOADING=1"
+            assert reloading[1].startswith(b"MONOTONIC_USEC=")
             assert next_state() == [b"READY=1"]
-            for toml, event in (("[cache]\nttl_s = 9\n", "reloaded"), ("[cache]\nttl_s = -9\n", "reload_refused")):
-                daemon.configure(toml)
-                os.kill(daemon.pid, signal.SIGHUP)
-                reloading = next_state()
-                assert reloading[0] == b"RELOADING=1"
-                assert reloading[1].startswith(b"MONOTONIC_USEC=")
-                assert next_state() == [b"READY=1"]
-                (line,) = eventually(lambda event=event: logged(daemon, event), event)
-                assert "cache.ttl_s" in json.dumps(line)
-            assert daemon.client().ask("cache/stats")["ttl_s"] == 9
+            (line,) = eventually(lambda event=event: logged(daemon, event), event)
+            assert "cache.ttl_s" in json.dumps(line)
+        assert daemon.client().ask("cache/stats")["ttl_s"] == 9
 
 
 def test_flags_of_the_daemon(daemon: Daemon) -> None:

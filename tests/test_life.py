@@ -23,7 +23,7 @@ from semctxd.config.schema import Config
 from semctxd.errors import ShuttingDown
 from semctxd.service import Service
 from semctxd.workspace import Workspace
-from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually, importing, sources, until
+from tests.conftest import PATIENCE_S, Daemon, daemon_at, eventually, importing, manager_at, sources, until
 from tests.zoo import command, configured
 
 
@@ -216,16 +216,16 @@ def test_queries_are_summed_up_in_the_log(daemon: Daemon, repo: Path) -> None:
 
 
 def test_the_watchdog_is_told(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(PATIENCE_S)
-        with daemon_at(env={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}) as daemon:
-            assert manager.recv(200) == b"READY=1"
-            assert manager.recv(200).startswith(b"WATCHDOG=1\nSTATUS=ok: ")
-            daemon.process.terminate()
-            while (words := manager.recv(200)).startswith(b"WATCHDOG=1"):
-                pass
-            assert words == b"STOPPING=1\nSTATUS=leaving, requests under way: 0"
+    with (
+        manager_at(tmp_path / "notify") as manager,
+        daemon_at(env={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}) as daemon,
+    ):
+        assert manager.recv(200) == b"READY=1"
+        assert manager.recv(200).startswith(b"WATCHDOG=1\nSTATUS=ok: ")
+        daemon.process.terminate()
+        while (words := manager.recv(200)).startswith(b"WATCHDOG=1"):
+            pass
+        assert words == b"STOPPING=1\nSTATUS=leaving, requests under way: 0"
 
 
 async def test_a_task_that_fails_takes_nothing_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,16 +25,7 @@ from semctxd.config.schema import Daemon as DaemonSection
 from semctxd.rpc.door import Door
 from semctxd.rpc.listen import Listener
 from semctxd.service import Service
-from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, sources
-
-
-@contextmanager
-def manager_at(path: Path) -> Iterator[socket.socket]:
-    """A manager's end of sd_notify."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(path))
-        manager.settimeout(PATIENCE_S)
-        yield manager
+from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, manager_at, sources
 
 
 def heard(manager: socket.socket) -> dict[str, str]:
@@ -218,7 +209,7 @@ def test_a_daemon_can_leave_while_nobody_can_be_let_in(daemon: Daemon) -> None:
     with no_open_file_left(daemon):
         daemon.client()
     first.ask("daemon/stop")
-    assert daemon.process.wait(60) == 0
+    assert daemon.process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ async def test_sessions_requests_and_trends_are_shown(daemon: Daemon, repo: Path
     client = daemon.client()
     client.hover(repo, "shop/orders.py", 11, 30)
     client.fails("symbols/find", root=str(repo), name="[no such]")
-    async with shown() as (app, pilot):
+    async with shown() as (app, _):
         await until(lambda: "ok" in text(app, "status") and rows(app, "sessions"))
         names = {row[1]: row for row in rows(app, "sessions")}
         assert names["ty"][0] == str(repo)
