@@ -355,31 +355,29 @@ def test_a_root_removed_and_made_again_while_the_server_works_in_it(client: Wire
 
 def test_the_cache_on_request(repo: Path) -> None:
     with daemon_at() as daemon:
-        the_cache_on_request(daemon.client(), repo)
-
-
-def the_cache_on_request(client: Wire, repo: Path) -> None:
-    other = repo.parent / "other"
-    shutil.copytree(repo, other)
-    document = {"textDocument": {"uri": f"file://{repo}/shop/orders.py"}}
-    client.ask("lsp/request", **hover(repo))
-    client.lsp(repo, "textDocument/documentSymbol", document)
-    client.ask("lsp/request", **hover(other))
-    assert client.ask("cache/stats")["size"] == 3
-    assert client.ask("cache/stats", root=str(repo))["size"] == 2
-    assert client.ask("cache/stats", root=str(repo / "shop"))["size"] == 0  # not opened
-    assert client.ask("cache/invalidate", root=str(repo), file="shop/prices.py") == {"dropped": 1}  # the cross-file one
-    assert client.ask("cache/invalidate", root=str(repo), file=f"{repo}/shop/orders.py") == {"dropped": 1}
-    assert kind(client.fails("cache/invalidate", root=str(repo), file="/etc/hosts")) == "OutsideRoot"
-    client.ask("lsp/request", **hover(repo))
-    assert client.ask("cache/invalidate", root=str(repo)) == {"dropped": 1}
-    assert client.ask("cache/clear", root=str(other)) == {"dropped": 1}
-    client.ask("lsp/request", **hover(repo))
-    client.ask("lsp/request", **hover(other))
-    assert client.ask("cache/clear") == {"dropped": 2}
-    stats = client.ask("cache/stats")
-    assert (stats["size"], stats["bytes"], stats["invalidations"]) == (0, 0, 6)
-    assert client.ask("lsp/request", **hover(repo))["result"]
+        client = daemon.client()
+        other = repo.parent / "other"
+        shutil.copytree(repo, other)
+        document = {"textDocument": {"uri": f"file://{repo}/shop/orders.py"}}
+        client.ask("lsp/request", **hover(repo))
+        client.lsp(repo, "textDocument/documentSymbol", document)
+        client.ask("lsp/request", **hover(other))
+        assert client.ask("cache/stats")["size"] == 3
+        assert client.ask("cache/stats", root=str(repo))["size"] == 2
+        assert client.ask("cache/stats", root=str(repo / "shop"))["size"] == 0  # not opened
+        # the cross-file one
+        assert client.ask("cache/invalidate", root=str(repo), file="shop/prices.py") == {"dropped": 1}
+        assert client.ask("cache/invalidate", root=str(repo), file=f"{repo}/shop/orders.py") == {"dropped": 1}
+        assert kind(client.fails("cache/invalidate", root=str(repo), file="/etc/hosts")) == "OutsideRoot"
+        client.ask("lsp/request", **hover(repo))
+        assert client.ask("cache/invalidate", root=str(repo)) == {"dropped": 1}
+        assert client.ask("cache/clear", root=str(other)) == {"dropped": 1}
+        client.ask("lsp/request", **hover(repo))
+        client.ask("lsp/request", **hover(other))
+        assert client.ask("cache/clear") == {"dropped": 2}
+        stats = client.ask("cache/stats")
+        assert (stats["size"], stats["bytes"], stats["invalidations"]) == (0, 0, 6)
+        assert client.ask("lsp/request", **hover(repo))["result"]
 
 
 def test_hits_are_counted_and_logged_on_request(repo: Path) -> None:

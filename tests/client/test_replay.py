@@ -26,6 +26,16 @@ def again(daemon: Daemon) -> None:
     daemon.start()
 
 
+async def find(editor: semctx.aio.Connection, name: str) -> Any:
+    """The end of the old daemon may be seen only by a request."""
+    while True:
+        try:
+            return await editor.find(name)
+        except semctx.SemctxError as error:
+            if error.type != "ConnectionLost":
+                raise
+
+
 def test_unsaved_text_outlives_the_daemon(daemon: Daemon, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEMCTX_SOCKET", daemon.socket)
     with semctx.connect(str(repo)) as editor:
@@ -52,13 +62,7 @@ async def test_the_same_with_the_other_connection(daemon: Daemon, repo: Path, mo
     async with await semctx.aio.connect(str(repo)) as editor:
         await editor.open_document(FILE, "def before(): ...\n")
         again(daemon)
-        while True:
-            try:
-                found = await editor.find("before")
-                break
-            except semctx.SemctxError as error:  # the end of the old daemon may be seen only by a request
-                assert error.type == "ConnectionLost"
-        assert found["symbols"][0]["file"] == FILE
+        assert (await find(editor, "before"))["symbols"][0]["file"] == FILE
 
 
 def test_a_document_whose_root_went_away_is_open_no_more(
@@ -91,12 +95,7 @@ async def test_nor_is_it_in_the_other_connection(
         gone.rmdir()
         again(daemon)
         with pytest.raises(semctx.SemctxError) as caught:
-            while True:
-                try:
-                    await lost.find("gone")
-                except semctx.SemctxError as error:  # the end of the old daemon may be seen only by a request
-                    if error.type != "ConnectionLost":
-                        raise
+            await find(lost, "gone")
         assert caught.value.type == "RootNotFound"
 
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.conftest import daemon_at, repo  # noqa: F401 (a fixture)
+from tests.conftest import daemon_at
 from tests.test_web import free_port
 
 pytestmark = pytest.mark.outside
@@ -35,7 +35,7 @@ def browse(url: str, profile: Path, *arguments: str) -> str:
     ).stdout
 
 
-def test_the_dashboard_shows_what_the_daemon_says(repo: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_dashboard_shows_what_the_daemon_says(repo: Path, tmp_path: Path) -> None:
     port = free_port()
     with daemon_at(config=f"[http]\nport = {port}\n") as daemon:
         client = daemon.client()

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.conftest import daemon_at
 
 pytestmark = pytest.mark.outside
 
@@ -24,8 +25,6 @@ def test_promtool_is_content(arguments: tuple[str, ...]) -> None:
 
 
 def test_the_text_of_a_daemon_is_well_formed() -> None:
-    from tests.conftest import daemon_at
-
     with daemon_at() as daemon:
         text = daemon.client().ask("metrics/prometheus")["text"]
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
