@@ -223,6 +223,7 @@ def test_a_batch_that_meets_the_end_is_told_to_retry(repo: Path, tmp_path: Path)
         assert {kind(reply) for reply in replies} == {"ShuttingDown"}
         assert client.file.read() == b""
         assert other.file.read() == b""  # a batch of notifications has no reply
+        assert daemon.process.wait(PATIENCE_S) == 0
 
 
 def test_two_thousand_connections() -> None:

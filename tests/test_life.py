@@ -226,6 +226,7 @@ def test_the_watchdog_is_told(tmp_path: Path) -> None:
         while (words := manager.recv(200)).startswith(b"WATCHDOG=1"):
             pass
         assert words == b"STOPPING=1\nSTATUS=leaving, requests under way: 0"
+        assert daemon.process.wait(PATIENCE_S) == 0
 
 
 async def test_a_task_that_fails_takes_nothing_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

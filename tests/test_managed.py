@@ -62,6 +62,7 @@ def test_the_sequence_of_what_a_manager_is_told(tmp_path: Path, repo: Path) -> N
         daemon.process.terminate()
         between = heard_until(manager, "STOPPING")[:-1]
         assert all("WATCHDOG" in message for message in between)
+        assert daemon.process.wait(PATIENCE_S) == 0
 
 
 BLOCKED = """
