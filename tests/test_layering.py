@@ -19,6 +19,7 @@ LAYERS = (
     {"check", "context", "symbols", "editor", "health"},
     {"service", "compose"},
     {"workspace"},
+    {"flights"},
     {"documents", "lsp", "cache", "index", "watch"},
     {"ranking", "child", "closures"},
     {"tree", "config", "detach", "notify"},

@@ -16,10 +16,11 @@ from semctx.errors import SemctxError
 from semctxd import health
 from semctxd.config.schema import Config, Daemon, Server
 from semctxd.errors import NotYetFresh, RootNotFound
+from semctxd.flights import Work
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import respell
 from semctxd.service import Service
-from semctxd.workspace import Work, Workspace
+from semctxd.workspace import Workspace
 from tests.conftest import PATIENCE_S, daemon_at, sources, until
 from tests.zoo import command
 
@@ -66,9 +67,9 @@ async def test_an_answer_that_lands_before_a_late_gate_is_not_given(repo: Path, 
         work = symbols(workspace, "shop/orders.py")
         asked = workspace.ask(work)
         await until((tmp_path / "1.asked").exists)
-        flight = workspace._flights[work.key]
+        flight = workspace._flights.newest[work.key]
         (repo / "new").mkdir()
-        workspace._landed(flight, b"[]", None)  # in the same turn of the loop: nothing was read in between
+        workspace._flights.landed(flight, b"[]", None)  # in the same turn of the loop: nothing was read in between
         answer = await asyncio.wait_for(asked, PATIENCE_S)
         assert isinstance(answer.error, NotYetFresh)
         assert workspace.counts["stored"] == 0

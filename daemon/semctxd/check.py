@@ -14,11 +14,12 @@ import msgspec
 
 from semctxd import compose
 from semctxd.errors import ServerError
+from semctxd.flights import Answer, Work
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.session import LspSession
 from semctxd.lsp.sync import to_path
 from semctxd.model import Key, Overlays, Unsaved
-from semctxd.workspace import Answer, Work, Workspace
+from semctxd.workspace import Workspace
 
 SERVED = frozenset({"code/check", "code/resolve"})
 """The methods of this module."""
@@ -92,7 +93,7 @@ def work(workspace: Workspace, key: Key, env: Environment, overlays: Overlays, u
         return msgspec.json.encode(found)[:-1]
 
     file = msgspec.json.decode(key.params)["file"]
-    return Work(key, compose.produce(workspace, run), workspace.indexer, keep=workspace.sees(file))
+    return Work(key, compose.produce(workspace, run), workspace.indexer, keep=workspace.sees(file), is_composed=True)
 
 
 # -- check

@@ -11,12 +11,13 @@ from semctx.errors import SemctxError
 from semctxd import logs
 from semctxd.child.messages import Reply
 from semctxd.errors import InternalError
+from semctxd.flights import Produce, Work
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import respell
 from semctxd.lsp.session import LspSession
 from semctxd.lsp.sync import to_uri
 from semctxd.model import Overlays
-from semctxd.workspace import Produce, Work, Workspace
+from semctxd.workspace import Workspace
 
 _LANGUAGE = "python"
 _log = logs.get("compose")

@@ -15,9 +15,10 @@ from typing import Any
 import msgspec
 
 from semctxd import compose
+from semctxd.flights import Answer, Produce, Work
 from semctxd.lsp.interpreter import Environment
 from semctxd.model import DISK, Overlays, Unsaved
-from semctxd.workspace import Answer, Produce, Work, Workspace
+from semctxd.workspace import Workspace
 
 
 class _Markup(msgspec.Struct):

@@ -17,10 +17,11 @@ import msgspec
 
 from semctx.errors import SemctxError
 from semctxd import compose
+from semctxd.flights import Work
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.session import LspSession
 from semctxd.model import Key, Overlays
-from semctxd.workspace import Work, Workspace
+from semctxd.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ def work(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -
     server = compose.session_if_any(workspace, env)
     has_failed = server is not None and server.state == "failed"  # and may be had again in a while
     keep = workspace.sees(file) and not has_failed
-    return Work(key, compose.produce(workspace, run), workspace.indexer, keep=keep)
+    return Work(key, compose.produce(workspace, run), workspace.indexer, keep=keep, is_composed=True)
 
 
 async def _about_symbols(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -> bytes:

@@ -3,16 +3,10 @@
 Terms
 - *epoch*: a counter that every applied change raises.
 - *gate*: applying, when a request arrives, every change that the kernel has already queued.
-- *flight*: an equal request under way that others may join.
 
 Invariants
 - `apply` has no await and reads no file: on the loop it is atomic.
-- Nobody joins a flight of another epoch than the one after their own gate; an answer is stored only if its
-  flight's epoch is still the workspace's. Without the first, a question after an edit gets the answer from before
-  it; without the second, that answer stays.
-- An answer that was under way while the tree changed may be torn between two states: it is asked again. If the
-  tree never rests, the last one is given with the reason `changing`, and not kept.
-- While anything is in `degraded`, nothing is stored.
+- What questions are under way, and which answers are kept, is the affair of `Flights`.
 """
 
 from __future__ import annotations
@@ -21,86 +15,39 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from semctx.errors import SemctxError
 from semctxd import logs
 from semctxd.cache import Cache, Shelf
-from semctxd.child.base import Child, Completeness, Spawn
+from semctxd.child.base import Child, Spawn
 from semctxd.child.messages import Reply
 from semctxd.child.terms import Terms
 from semctxd.config.schema import LOCAL_FILES, Config, shaping
 from semctxd.config.settings import Settings
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
+from semctxd.flights import Answer, Flights, Work
 from semctxd.index.session import IndexerSession
 from semctxd.lsp.interpreter import environment_file
 from semctxd.lsp.requests import Spelt
 from semctxd.lsp.servers import Servers
-from semctxd.lsp.session import AskAgain, Host, LspSession
+from semctxd.lsp.session import Host, LspSession
 from semctxd.metrics import Histogram
-from semctxd.model import ANY, DISK, Change, Depends, Key, Overlays, What
+from semctxd.model import ANY, DISK, Change, Key, Overlays, What
 from semctxd.tree import sayable
 from semctxd.watch.trees import Gate
-
-Produce = Callable[[Reply], Callable[[], None]]
-"""Start working on an answer; call `reply` once with it. Returns what cancels the work."""
 
 Publish = Callable[[str, dict[str, Any]], None]
 
 _log = logs.get("workspace")
 
-_MAX_TRIES = 6
 _SEEN_S = 30.0  # how long a change is remembered at least: much longer than the witness is late
-_OF_THE_TREE = (
-    "SymbolNotFound",
-    "NoSourceFiles",
-    "FileNotFound",
-    "FileRefused",
-    "PositionOutside",
-    "ServerError",
-)  # errors that another state of the tree may not give
 
 
 class _Closure(msgspec.Struct):
     files: list[str]
-
-
-class Work(NamedTuple):
-    """A question, and who can answer it."""
-
-    key: Key
-    produce: Produce
-    session: Child
-    depends: Depends = ANY
-    keep: bool = True  # whether a change of what it depends on would be seen
-
-
-class Answer(NamedTuple):
-    """How a flight ended: one of `raw` and `error` is set."""
-
-    raw: bytes
-    error: SemctxError | None
-    epoch: int
-    degraded: frozenset[str] = frozenset()
-    completeness: Completeness = ""
-
-
-class Flight:
-    """Work under way, and who waits for it."""
-
-    __slots__ = ("cancel", "epoch", "nudged", "request", "started", "tries", "waiters", "work")
-
-    def __init__(self, work: Work, epoch: int, waiter: asyncio.Future[Answer]) -> None:
-        self.work = work
-        self.epoch = epoch
-        self.started = time.perf_counter()
-        self.nudged = 0
-        self.request = logs.request_number()  # whose it was first
-        self.tries = 0
-        self.cancel: Callable[[], None] = lambda: None
-        self.waiters = [waiter]
 
 
 class Workspace:
@@ -131,9 +78,8 @@ class Workspace:
         self._gate = gate
         self._cache = cache
         self._publish = publish
-        self._indexed_at = 0.0  # when a server last gave an answer before it had read everything
         self._loop = asyncio.get_running_loop()
-        self._flights: dict[Key, Flight] = {}  # the newest of each key
+        self._flights = Flights(self)
         self._closures_due: set[str] = set()  # files whose closures the indexer is asked for
         self._seen: tuple[set[str], set[str]] = (set(), set())  # paths changed lately, and before: for the witness
         self._seen_since = 0.0
@@ -300,21 +246,12 @@ class Workspace:
 
     def ask(self, work: Work) -> asyncio.Future[Answer]:
         """After the gate: from memory, or join the flight of this epoch, or start one. The future never raises."""
-        waiter: asyncio.Future[Answer] = self._loop.create_future()
-        if (raw := self.lookup(work.key, time.perf_counter())) is not None:
-            waiter.set_result(Answer(raw, None, self.epoch))
-            return waiter
-        self._cache.missed(self.shelf, work.key)
-        flight = self._flights.get(work.key)
-        if flight is not None and flight.epoch == self.epoch:
-            self.counts["joined"] += 1
-            if logs.is_tracing():
-                _log.debug("joined", method=work.key.method, work=flight.request)
-            flight.waiters.append(waiter)
-        else:
-            flight = self._flights[work.key] = Flight(work, self.epoch, waiter)
-            self._fly(flight)
-        return waiter
+        if (raw := self.lookup(work.key, time.perf_counter())) is None:
+            self._cache.missed(self.shelf, work.key)
+            return self._flights.join(work)
+        found: asyncio.Future[Answer] = self._loop.create_future()
+        found.set_result(Answer(raw, None, self.epoch))
+        return found
 
     async def answer(self, work: Work) -> Answer:
         """As `ask`, awaited; raises the error that the flight ended with. If the last who waits is cancelled, so is
@@ -323,14 +260,22 @@ class Workspace:
         try:
             answer = await waiter
         except asyncio.CancelledError:  # which cancelled the future too
-            flight = self._flights.get(work.key)
-            if flight and waiter in flight.waiters and all(other.done() for other in flight.waiters):
-                del self._flights[work.key]
-                flight.cancel()
+            self._flights.leave(work.key, waiter)
             raise
         if answer.error:
             raise answer.error
         return answer
+
+    @property
+    def can_keep(self) -> bool:
+        """See Flights."""
+        return not self.trees.degraded
+
+    def keep(self, work: Work, raw: bytes) -> None:
+        """See Flights."""
+        self._cache.put(self.shelf, work.key, raw, work.depends, time.perf_counter())
+        if work.depends.file and not work.key.view:
+            self._learn_closure(work.depends.file)
 
     def lsp_work(self, session: LspSession, method: str, spelt: Spelt, overlays: Overlays = DISK) -> Work:
         """One LSP request as work, asked through the overlays. Raises OutsideRoot."""
@@ -343,8 +288,13 @@ class Workspace:
         seen = overlays.seen_by(depends)
 
         def produce(reply: Reply) -> Callable[[], None]:
+            def heard(raw: bytes | None, error: SemctxError | None) -> None:
+                if raw is not None:
+                    session.note_reported(raw)
+                reply(raw, error)
+
             session.doubt(unseen)
-            number = session.ask(method, spelt.params, reply, seen)
+            number = session.ask(method, spelt.params, heard, seen)
             return lambda: session.cancel(number)
 
         return Work(
@@ -381,43 +331,6 @@ class Workspace:
     def _may_ask(self, file: str, session: LspSession) -> bool:
         return file.startswith(self.root + "/") or file == self.root or file in session.reported or self.sees(file)
 
-    def _fly(self, flight: Flight) -> None:
-        flight.cancel = flight.work.produce(lambda raw, error: self._landed(flight, raw, error))
-        flight.nudged = flight.work.session.nudged  # after its own notices were sent
-
-    def _landed(self, flight: Flight, raw: bytes | None, error: SemctxError | None) -> None:
-        try:
-            self.pass_gate()
-        except SemctxError as late:
-            raw, error = None, late
-        work = flight.work
-        moved = flight.epoch != self.epoch and (error is None or error.type in _OF_THE_TREE)
-        nudged = error is None and flight.nudged != work.session.nudged
-        if self._flights.get(work.key) is flight:
-            del self._flights[work.key]
-        if (moved or nudged or isinstance(error, AskAgain)) and flight.tries < _MAX_TRIES:
-            self._fly_again(flight)
-            return
-        if raw is not None and isinstance(work.session, LspSession):
-            work.session.note_reported(raw)
-        completeness = "" if raw is None else work.session.completeness
-        if completeness == "indexing":
-            self._indexed_at = time.perf_counter()
-        is_composed = work.session is self.indexer and work.key.session != self.root
-        early = completeness == "indexing" or (is_composed and self._indexed_at > flight.started)
-        if raw is not None and work.keep and not (moved or nudged or early or self.trees.degraded):
-            self.counts["stored"] += 1
-            self._cache.put(self.shelf, work.key, raw, work.depends, time.perf_counter())
-            if work.depends.file and not work.key.view:
-                self._learn_closure(work.depends.file)
-        else:
-            self.counts["not_stored"] += 1
-        degraded = self.degraded | ({"changing"} if moved or nudged else set())
-        answer = Answer(raw or b"", error, flight.epoch, degraded, completeness)
-        for waiter in flight.waiters:
-            if not waiter.done():
-                waiter.set_result(answer)
-
     def _learn_closure(self, file: str) -> None:
         """Have the indexer say what a file imports, if it runs: answers about the file then outlive other edits.
 
@@ -437,14 +350,3 @@ class Workspace:
                     self.shelf.closures.learn(file, [f"{self.root}/{path}" for path in found])
 
         self.indexer.ask("closure", msgspec.json.encode({"file": file.removeprefix(f"{self.root}/")}), reply)
-
-    def _fly_again(self, flight: Flight) -> None:
-        flight.tries += 1
-        self.counts["asked_again"] += 1
-        newer = self._flights.get(flight.work.key)
-        if newer is not None and newer.epoch == self.epoch:
-            newer.waiters += flight.waiters
-            return
-        flight.epoch = self.epoch  # not older than the gate of anyone who waits
-        self._flights[flight.work.key] = flight
-        self._fly(flight)

@@ -16,12 +16,13 @@ from semctxd import check, compose, context, symbols
 from semctxd.child.base import Completeness
 from semctxd.child.messages import Reply
 from semctxd.errors import OutsideRoot
+from semctxd.flights import Work
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import put_back, respell
 from semctxd.model import Key, Overlays
 from semctxd.rpc.dispatch import Served
 from semctxd.rpc.question import QUERIES, Question
-from semctxd.workspace import Work, Workspace
+from semctxd.workspace import Workspace
 
 _MAX_ENVIRONMENTS = 64
 
@@ -133,7 +134,8 @@ def _work(workspace: Workspace, asked: Question, env: Environment, overlays: Ove
         return workspace.lsp_work(session, asked.method, asked.lsp.spelt, overlays)
     key = key_of(workspace, asked, env, overlays)
     if asked.method == "context/query":
-        return Work(key, context.produce(workspace, asked.params, env, overlays), workspace.indexer)
+        start = context.produce(workspace, asked.params, env, overlays)
+        return Work(key, start, workspace.indexer, is_composed=True)
     if asked.method in symbols.SERVED:
         return symbols.work(workspace, key, env, overlays)
     if asked.method in check.SERVED:
