@@ -87,9 +87,6 @@ class Ledger:
                 found = status(path)
             except OSError:
                 found = None
-            if not found and path in shown:
-                self._due[path] = is_new  # while it is open it is there for the server: told when it is closed
-                continue
             is_file = is_source(os.fsencode(path)) and not (found and stat.S_ISDIR(found.st_mode))
             kind: Kind = "gone" if not found else "appeared" if is_new else "modified"
             if self._recipe.signs and not (is_file or kind == "gone"):
