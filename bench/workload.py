@@ -38,6 +38,7 @@ class Found(NamedTuple):
 
     asked: int
     from_memory: int
+    before: int
     again: int
     edits: int
     mean_ms: float
@@ -59,6 +60,7 @@ def run(options: Options) -> list[Row]:
         rows += [
             row(f"{name}: questions", narrowed.asked, ""),
             row(f"{name}: edits", narrowed.edits, ""),
+            row(f"{name}: asked before", narrowed.before / narrowed.asked, ""),
             row(f"{name}: asked before, and answered as the last time", narrowed.again / narrowed.asked, ""),
             row(f"{name}: hit rate", narrowed.hit_rate, "", Peer("without narrowing", plain.hit_rate), target),
             row(f"{name}: mean latency", narrowed.mean_ms, "ms", Peer("without narrowing", plain.mean_ms)),
@@ -76,7 +78,7 @@ def _measure(repository: str, work: Callable[[Work, int], None], rounds: int, na
             working = Work(client, root, random.Random(600))
             work(working, rounds)
             total, cached = (now - then for now, then in zip(_counts(client), before, strict=True))
-        return Found(total, cached, working.again, working.edits, mean(working.times_ms))
+        return Found(total, cached, working.before, working.again, working.edits, mean(working.times_ms))
 
 
 def _counts(client: Client) -> tuple[int, int]:
@@ -96,7 +98,8 @@ class Work:
         self.files = [file for file in sources(root) if os.path.getsize(os.path.join(root, file)) > 100]
         self.edits = 0
         self.times_ms: list[float] = []
-        self.again = 0  # questions that were asked before, with the answer of the last time
+        self.before = 0  # questions that were asked before
+        self.again = 0  # those of them with the answer of the last time
         self._answers: dict[str, bytes] = {}  # question -> digest of its last answer
 
     # -- questions
@@ -110,6 +113,7 @@ class Work:
         said = json.dumps({name: value for name, value in (result or {}).items() if name not in facts}, sort_keys=True)
         digest = hashlib.blake2b(said.encode(), digest_size=16).digest()
         question = json.dumps([method, params])
+        self.before += question in self._answers
         self.again += self._answers.get(question) == digest
         self._answers[question] = digest
         return result

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from semctxd.config.sources import Sources
 from tests.zoo import command, configured
 
 PATIENCE_S = 60.0  # how long a condition may take on a busy machine; no test waits this long unless it fails
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background deaf to it
 
 
 def eventually(condition: Callable[[], Any], what: str) -> Any:
