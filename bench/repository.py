@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import keyword
 import os
 import re
@@ -26,6 +27,13 @@ def ensure(path: str | None) -> str:
     if not os.path.isdir(path):
         raise SystemExit(f"{path} is no folder")
     return os.path.realpath(path)
+
+
+def installed(*packages: str) -> dict[str, str]:
+    """Name -> folder of those packages that the running Python has."""
+    found = {package: importlib.util.find_spec(package) for package in packages}
+    places = {name: spec.origin for name, spec in found.items() if spec and spec.origin}
+    return {name: os.path.dirname(os.path.realpath(origin)) for name, origin in places.items()}
 
 
 def copy(repository: str, target: str) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from bench.daemon import Daemon, lsp
+from bench.generated import generate
 from bench.oracle import Ty, at
 from bench.replay import Sample, judge
-from bench.repository import put, small
+from bench.repository import put, small, sources
 from bench.rows import Peer, Target, figure, percentile, row, write
 from bench.storm import Writer, plant
 
@@ -62,6 +63,27 @@ def test_memory_is_looked_at_beside_questions_and_edits(tmp_path: Path) -> None:
     assert rows["edits"]["value"] > 10
     for name in ("daemon", "indexer", "ty"):
         assert rows[f"memory of {name}, the most after that"]["value"] > 10
+
+
+def test_scale_measures_files_and_workspaces_and_clients(tmp_path: Path) -> None:
+    rows = bench("scale", tmp_path / "repository")
+    assert rows["repositories and crowds that could not be measured"]["met"]
+    for name in ("repository", "500 files"):
+        assert rows[f"{name}: definitions in it"]["value"] > 5
+    for name in ("new intent, warm, p50", "a changed file to a strict context with it, p50"):
+        assert rows[f"500 files: {name}"]["value"] > 0
+    assert rows["3 workspaces: child processes"]["value"] == 6
+    assert rows["8 clients: hits of all of them"]["ratio"] > 0
+
+
+def test_a_generated_repository_is_the_same_each_time_and_compiles(tmp_path: Path) -> None:
+    first, second = (generate(60, str(tmp_path / name)) for name in ("first", "second"))
+    files = list(sources(first))
+    assert len(files) == 60
+    for file in files:
+        text = Path(first, file).read_bytes()
+        assert text == Path(second, file).read_bytes()
+        compile(text, file, "exec")
 
 
 def test_provider_compares_first_and_second(tmp_path: Path) -> None:
