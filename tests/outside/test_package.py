@@ -1,4 +1,4 @@
-"""The distribution as users get it: built, installed into an empty environment with uv, used."""
+"""The distribution as users get it: built, installed into an empty environment with uv or pipx, used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ import pytest
 pytestmark = pytest.mark.outside
 
 REPOSITORY = Path(__file__).parents[2]
-UV = shutil.which("uv", path=os.path.dirname(sys.executable)) or "uv"
+SCRIPTS = os.path.dirname(sys.executable)
+UV, PIPX = (shutil.which(name, path=SCRIPTS) or name for name in ("uv", "pipx"))
+INSTALL = {
+    "uv": ([UV, "tool", "install", "--python", sys.executable], "share/uv/tools/semctx"),
+    "pipx": ([PIPX, "install", "--python", sys.executable], "share/pipx/venvs/semctx"),
+}
+"""By tool: its command, and where below ~/.local the environment is then."""
 
 
 def run(*command: str, env: dict[str, str], cwd: Path | str = "/") -> str:
@@ -47,8 +53,8 @@ def test_the_wheel_has_what_it_needs_and_the_sdist_builds_it(built: Path) -> Non
 
 
 @pytest.fixture
-def installed(built: Path) -> Iterator[dict[str, str]]:
-    """The environment of a user who ran `uv tool install`; the daemon ends with it."""
+def installed(built: Path, tool: str) -> Iterator[dict[str, str]]:
+    """The environment of a user who installed the wheel with the tool; the daemon ends with it."""
     (wheel,) = built.glob("*.whl")
     with tempfile.TemporaryDirectory(prefix="su", dir="/tmp") as home:
         os.mkdir(f"{home}/run", 0o700)
@@ -59,12 +65,13 @@ def installed(built: Path) -> Iterator[dict[str, str]]:
             "PATH": f"{home}/.local/bin:/usr/bin:/bin",
             "XDG_RUNTIME_DIR": f"{home}/run",
         }
-        run(UV, "tool", "install", "--python", sys.executable, f"{wheel}[daemon]", env=env)
+        run(*INSTALL[tool][0], f"{wheel}[daemon]", env=env)
         yield env
         run("semctx", "stop", env=env)
 
 
-def test_it_is_installed_and_used(installed: dict[str, str], repo: Path) -> None:
+@pytest.mark.parametrize("tool", INSTALL)
+def test_it_is_installed_and_used(installed: dict[str, str], repo: Path, tool: str) -> None:
     found = run("semctx", "context", "validate an email address", "--prompt", env=installed, cwd=repo)
     assert "validate_email" in found
     version = json.loads(run("semctx", "version", "--json", env=installed, cwd=repo))
@@ -74,4 +81,4 @@ def test_it_is_installed_and_used(installed: dict[str, str], repo: Path) -> None
     written = subprocess.run(["semctx", "service", "install"], env=installed, capture_output=True, text=True)
     assert "wrote semctxd.service" in written.stdout, written
     unit = Path(installed["HOME"], ".config/systemd/user/semctxd.service").read_text()
-    assert f'ExecStart="{installed["HOME"]}/.local/share/uv/tools/semctx/bin/python' in unit
+    assert f'ExecStart="{installed["HOME"]}/.local/{INSTALL[tool][1]}/bin/python' in unit
