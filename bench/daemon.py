@@ -94,8 +94,8 @@ class Daemon:
                 file.write(config)
         self.socket = os.path.join(self.place, "s")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "SEMCTX_"))}
-        places = {"SEMCTX_SOCKET": self.socket, "XDG_CONFIG_HOME": self.place, "XDG_STATE_HOME": self.place}
-        self.environment = {**kept, **places, **ENVIRONMENT}
+        places = dict.fromkeys(("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), self.place)
+        self.environment = {**kept, **places, "SEMCTX_SOCKET": self.socket, **ENVIRONMENT}
         self._clients: list[Client] = []
         self.process: subprocess.Popen[bytes]
 

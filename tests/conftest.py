@@ -142,6 +142,7 @@ class Daemon:
             "XDG_RUNTIME_DIR": str(place),
             "XDG_STATE_HOME": str(place / "state"),
             "XDG_CONFIG_HOME": str(place / "config"),
+            "XDG_CACHE_HOME": str(place / "cache"),
             **env,
         }
         self.clients: list[Wire] = []

@@ -43,6 +43,8 @@ server = "rust-analyzer"
 [watch]
 gate = "inotify"
 sweep = "always"
+[index]
+snapshot = false
 [http]
 port = 9464
 [servers.ty]
@@ -66,7 +68,7 @@ def test_no_file_means_the_defaults(path: str | None) -> None:
 def test_every_setting_can_be_made(tmp_path: Path) -> None:
     config = loaded(tmp_path, ALL)
     default, set_ = msgspec.to_builtins(Config()), msgspec.to_builtins(config)
-    for section in ("cache", "log", "daemon", "python", "context", "watch", "http"):
+    for section in ("cache", "log", "daemon", "python", "context", "watch", "index", "http"):
         for key, value in default[section].items():
             assert set_[section][key] != value, f"{section}.{key}"
     assert config.languages == {"python": Language(server="other"), "rust": Language(server="rust-analyzer")}

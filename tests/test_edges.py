@@ -67,7 +67,7 @@ def a_daemon_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Where our own client finds, or starts, a daemon; it is stopped in the end."""
     with tempfile.TemporaryDirectory(prefix="sd", dir="/tmp") as place:
         monkeypatch.setenv("SEMCTX_SOCKET", f"{place}/s.sock")
-        for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
             monkeypatch.setenv(name, place)
         yield
         subprocess.run([sys.executable, "-m", "semctx.cli", "stop"], check=True, stdout=subprocess.DEVNULL)

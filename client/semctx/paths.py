@@ -1,4 +1,4 @@
-"""Where the socket, the log and the configuration live. Pure functions of an environment."""
+"""Where the socket, the log, the configuration and all else of a user live. Pure functions of an environment."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def config_path(env: Mapping[str, str] = os.environ) -> str:
 def trust_path(env: Mapping[str, str] = os.environ) -> str:
     """Which workspaces may name programs to run."""
     return os.path.join(_xdg(env, "XDG_STATE_HOME", ".local/state"), "semctx", "trusted.json")
+
+
+def snapshots_path(env: Mapping[str, str] = os.environ) -> str:
+    """The folder with what indexers keep from one run to the next."""
+    return os.path.join(_xdg(env, "XDG_CACHE_HOME", ".cache"), "semctx", "index")
 
 
 def units_path(env: Mapping[str, str] = os.environ) -> str:

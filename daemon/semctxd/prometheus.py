@@ -19,7 +19,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LEVELS = ("ok", "degraded", "failing")
 _MS = 1e-3
 _FLIGHTS = ("joined", "stored", "not_stored", "asked_again")
-_INDEX = ("files", "symbols", "read", "to_read")
+_INDEX = ("files", "symbols", "read", "to_read", "restored")
 _SESSION = ("root", "session", "interpreter")
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import anyio
 import msgspec
 
-from semctx.paths import trust_path
+from semctx.paths import snapshots_path, trust_path
 from semctxd import logs
 from semctxd.cache import Cache
 from semctxd.child import memory
@@ -74,7 +74,7 @@ class Service:
         self.stopping = anyio.Event()
         self.draining = False
         self.max_clients = _max_clients()
-        self.terms = Terms(config.daemon.deadline_s, config.sessions, Warden())
+        self.terms = Terms(config.daemon.deadline_s, config.sessions, Warden(), _snapshots(config))
         self._running = 0
         self._rest = anyio.Event()
         self._tasks = tasks
@@ -157,6 +157,7 @@ class Service:
         config = self.config
         logs.set_level(config.log.level)
         self.terms.deadline_s, self.terms.bounds = config.daemon.deadline_s, config.sessions
+        self.terms.snapshots = _snapshots(config)
         self.cache.resize(**msgspec.structs.asdict(config.cache))
         for client in self.clients:
             client.log_hits = config.log.hits
@@ -290,6 +291,10 @@ class Service:
         await self._rested()  # workspaces that were being closed already
         await self.terms.warden.close()
         self.gate.stop()
+
+
+def _snapshots(config: Config) -> str:
+    return snapshots_path() if config.index.snapshot else ""
 
 
 def _max_clients() -> int:

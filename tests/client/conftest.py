@@ -24,6 +24,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         monkeypatch.setenv("XDG_STATE_HOME", folder)
         monkeypatch.setenv("XDG_CONFIG_HOME", folder)
+        monkeypatch.setenv("XDG_CACHE_HOME", folder)
         monkeypatch.delenv("SEMCTX_NO_START", raising=False)
         yield folder
 

@@ -19,9 +19,9 @@ from tests.index.test_answer import SHOP
 class Indexer:
     """A running indexer."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, *arguments: Path) -> None:
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "semctxd.index", str(root)],
+            [sys.executable, "-m", "semctxd.index", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

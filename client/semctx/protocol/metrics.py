@@ -67,6 +67,8 @@ class IndexMetrics(TypedDict):
     to_read: int  # of how many
     scan_ms: float  # how long that has taken
     updates: int  # batches of changes taken in since the first scan
+    restored: int  # files that its first scan had not to parse, as the snapshot of an earlier run had them
+    snapshot: str  # what became of that: "used", "" without one, "off", or why it was not used or written
 
 
 class WorkspaceMetrics(TypedDict):

@@ -14,3 +14,4 @@ class Terms(msgspec.Struct):
     deadline_s: float  # of a request
     bounds: Sessions
     warden: Warden
+    snapshots: str = ""  # folder where indexers keep what they hold; "" for none

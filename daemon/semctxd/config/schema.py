@@ -102,6 +102,12 @@ class Watch(Struct, frozen=True, forbid_unknown_fields=True):
     sweep: Literal["auto", "always"] = "auto"  # which trees are compared as a whole: network file systems, or all
 
 
+class Index(Struct, frozen=True, forbid_unknown_fields=True):
+    """The index of each workspace."""
+
+    snapshot: bool = True  # whether it is kept on disk from one run of its indexer to the next
+
+
 class Server(Struct, frozen=True, forbid_unknown_fields=True):
     """The user's own way to start a registered server."""
 
@@ -124,6 +130,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     context: Context = Context()
     languages: dict[str, Language] = {}
     watch: Watch = Watch()
+    index: Index = Index()
     http: Http = Http()
     servers: dict[str, Server] = {}
 

@@ -1,7 +1,9 @@
 """The indexer process: JSON-RPC with Content-Length framing on standard input and output, one message at a time.
 
-`python -m semctxd.index ROOT`. The first message, whichever it is, builds the index; then messages are taken in
-order until the input ends. A reply says how long its work took (`took_ms`).
+`python -m semctxd.index ROOT [SNAPSHOTS]`. The first message, whichever it is, builds the index; then messages are
+taken in order until the input ends. A reply says how long its work took (`took_ms`). With a folder for snapshots, the
+index begins with what an earlier run left there, and leaves there what it holds: in a pause after much has changed,
+and in the end.
 Standard output carries replies, and the notification `state` when that has changed; faults are logged on standard
 error and never end the process.
 """
@@ -14,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from select import select
 from typing import Any
 
 import msgspec
@@ -26,6 +29,7 @@ from semctxd.index.find import find
 from semctxd.index.live import LiveIndex
 
 _CHUNK_BYTES = 1 << 16
+_PAUSE_S = 1.0
 
 
 def statistics(live: LiveIndex, _params: dict[str, Any]) -> dict[str, int]:
@@ -123,7 +127,7 @@ def serve(live: LiveIndex, source: int, sink: int) -> None:
     """Answer messages from one descriptor on the other until the first ends."""
     decoder = Decoder(headers=True)
     told = b""
-    while data := os.read(source, _CHUNK_BYTES):
+    while data := _next(live, source):
         for message in decoder.feed(data):
             reply = handle(live, message)
             if reply is not None:
@@ -131,6 +135,23 @@ def serve(live: LiveIndex, source: int, sink: int) -> None:
             if (now := state(live)) != told:
                 told = now
                 _write(sink, frame(now, headers=True))
+    if live.built:
+        live.overlay([], {})
+        for _ in live.keep():
+            pass
+
+
+def _next(live: LiveIndex, source: int) -> bytes:
+    """What comes next; the index is kept while nothing does."""
+    if live.is_worth_keeping and not _has_news(source, _PAUSE_S):
+        for _ in live.keep():
+            if _has_news(source, 0):
+                break
+    return os.read(source, _CHUNK_BYTES)
+
+
+def _has_news(source: int, within_s: float) -> bool:
+    return bool(select([source], [], [], within_s)[0])
 
 
 def state(live: LiveIndex) -> bytes:
@@ -142,6 +163,8 @@ def state(live: LiveIndex) -> bytes:
         "to_read": live.scan.to_read,
         "scan_ms": live.scan.seconds * 1e3,
         "updates": live.updates,
+        "restored": live.restored,
+        "snapshot": live.snapshot.said if live.snapshot else "off",
     }
     return msgspec.json.encode({"jsonrpc": "2.0", "method": "state", "params": holds})
 
@@ -153,10 +176,11 @@ def _write(sink: int, data: bytes) -> None:
 
 
 def main() -> None:
-    """Serve the index of the root named on the command line."""
+    """Serve the index of the root named on the command line, with the snapshots of the folder named there, if any."""
     sink = os.dup(1)
     os.dup2(2, 1)  # whatever prints by mistake must not land among the replies
-    live = LiveIndex(sys.argv[1], lambda live: _write(sink, frame(state(live), headers=True)))
+    root, snapshots = [*sys.argv[1:], ""][:2]
+    live = LiveIndex(root, lambda live: _write(sink, frame(state(live), headers=True)), snapshots)
     serve(live, 0, sink)
 
 

@@ -113,7 +113,7 @@ def one(root: bytes, path: bytes) -> Read:
     return path, digest(data), extract(relative(root, path), data)
 
 
-def digest(data: bytes) -> bytes:
+def digest(data: bytes | memoryview) -> bytes:
     """What tells contents apart."""
     return blake2b(data, digest_size=16).digest()
 

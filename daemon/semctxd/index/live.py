@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from semctxd import tree
@@ -13,12 +13,16 @@ from semctxd.index.closure import Closures
 from semctxd.index.extract import extract, extract_text
 from semctxd.index.modules import Modules
 from semctxd.index.resolve import Resolver
+from semctxd.index.snapshot import Snapshot
 from semctxd.index.store import Store
 
 _SETTLED_NS = (
     50_000_000  # a file system's clock ticks in steps of up to 10 ms; a younger stat may stand for two contents
 )
 _TELL_S = 0.1
+_FEW = 8  # so many files are read at once without further ado
+_WORTH = 100  # changes of the store: with fewer, the snapshot is written only in the end
+_NEVER = (0, 0, 0, 0)
 
 
 class _Known(NamedTuple):
@@ -40,8 +44,13 @@ class Scan(NamedTuple):
 class LiveIndex:
     """Store and resolver of a root. Not thread-safe; one question or change at a time."""
 
-    def __init__(self, root: str, progress: Callable[[LiveIndex], None] = lambda live: None) -> None:
+    def __init__(
+        self, root: str, progress: Callable[[LiveIndex], None] = lambda live: None, snapshots: str = ""
+    ) -> None:
+        """`snapshots`: the folder where snapshots lie; "" for none."""
         self.root = os.fsencode(os.path.abspath(root))
+        self.snapshot = Snapshot(snapshots, self.root) if snapshots else None
+        self.restored = 0  # files of the first scan whose records were in the snapshot
         self.scan = Scan(0, 0, 0.0)  # the one under way, or the last
         self.updates = 0  # batches of changes taken in
         self._progress = progress  # called now and then while many files are read
@@ -50,6 +59,7 @@ class LiveIndex:
         self.built = False  # whether everything below the root was read once
         self._ignored = tree.Ignored(self.root)
         self._known: dict[bytes, _Known] = {}
+        self._kept = 0  # the generation of the store that the snapshot has
         self.unsaved: dict[bytes, str] = {}  # files that have another text than the disk's; none is among the known
         self._resolvers: dict[int, Resolver] = {}  # hidden function -> resolver, of this generation
         self._generation = -1
@@ -60,7 +70,20 @@ class LiveIndex:
 
     def refresh(self) -> None:
         """Bring everything below the root to the present; the first build is the same."""
+        if self.built:
+            self._rescan(self.root)
+            return
+        started = time.perf_counter()
+        if self.snapshot and (kept := self.snapshot.read()):
+            self.store, digests = kept
+            self.closures = Closures(self.store)
+            self._known = {path: _Known(_NEVER, digest, False) for path, digest in digests.items()}
+        before = self._known.copy()
         self._rescan(self.root)
+        self.restored = sum(
+            path in self._known and self._known[path].digest == known.digest for path, known in before.items()
+        )
+        self.scan = self.scan._replace(seconds=time.perf_counter() - started)
         self.built = True
 
     def apply(self, paths: Iterable[str]) -> None:
@@ -113,16 +136,8 @@ class LiveIndex:
         found = {} if skipped else dict(build.scan(top, self._ignored))
         for path in [path for path in self._known if path.startswith(below) and path not in found]:
             self._drop(path)
-        changed = []
-        for path, stat in found.items():
-            known = self._known.get(path)
-            if path in self.unsaved:
-                continue
-            if known is None:
-                changed.append((path, stat))
-            elif not known.settled or known.stat != stat:
-                self._read(path, stat)
-        if len(changed) < 8:
+        changed = [file for file in found.items() if file[0] not in self.unsaved and not self._is_known(*file)]
+        if len(changed) < _FEW:
             for path, stat in changed:
                 self._read(path, stat)
             return
@@ -130,7 +145,7 @@ class LiveIndex:
         now = time.time_ns()
         started = told = time.perf_counter()
         for count, (path, digest, record) in enumerate(build.records(self.root, changed), 1):
-            self._known[path] = _Known(stats[path], digest, now - stats[path][1] > _SETTLED_NS)
+            self._note(path, stats[path], digest, now)
             self.store.put(record)
             clock = time.perf_counter()
             self.scan = Scan(count, len(changed), clock - started)
@@ -145,15 +160,48 @@ class LiveIndex:
         data = build.read(path)
         digest = build.digest(data)
         known = self._known.get(path)
-        self._known[path] = _Known(stat, digest, now - stat[1] > _SETTLED_NS)
+        self._note(path, stat, digest, now)
         if known is None or known.digest != digest:
             self.store.put(extract(build.relative(self.root, path), data))
+
+    def _is_known(self, path: bytes, stat: build.Stat) -> bool:
+        """Whether a file is as it was when it was last read."""
+        known = self._known.get(path)
+        if known is None or (known.settled and known.stat == stat):
+            return known is not None
+        now = time.time_ns()
+        if build.digest(build.read(path)) != known.digest:
+            return False
+        self._note(path, stat, known.digest, now)
+        return True
+
+    def _note(self, path: bytes, stat: build.Stat, digest: bytes, now_ns: int) -> None:
+        """A file had this digest when it was read after `now_ns`, and this stat before."""
+        self._known[path] = _Known(stat, digest, now_ns - stat[1] > _SETTLED_NS)
 
     def _drop(self, path: bytes) -> None:
         below = path + b"/"
         for gone in [known for known in self._known if known == path or known.startswith(below)]:
             del self._known[gone]
             self.store.drop(build.relative(self.root, gone))
+
+    # -- snapshot ---------------------------------------------------------------------------------
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether so much has changed since the snapshot that it should be written now, and could be."""
+        return bool(self.snapshot) and not self.unsaved and self.store.generation - self._kept >= _WORTH
+
+    def keep(self) -> Iterator[None]:
+        """Write the snapshot, if it is not of the present, a slice at each step; who stops before the end has changed
+        nothing. What cannot be written is said, and left."""
+        if self.snapshot and self._kept != self.store.generation:
+            generation = self.store.generation
+            try:
+                yield from self.snapshot.write(self.store, {path: known.digest for path, known in self._known.items()})
+            except (OSError, UnicodeError) as error:
+                self.snapshot.said = f"not written: {error}"
+            self._kept = generation
 
     # -- views ------------------------------------------------------------------------------------
 

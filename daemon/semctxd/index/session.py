@@ -22,7 +22,16 @@ _log = logs.get("index")
 _IGNORE_FILES = frozenset(map(os.fsdecode, IGNORE_FILES))
 
 
-EMPTY: IndexMetrics = {"files": 0, "symbols": 0, "read": 0, "to_read": 0, "scan_ms": 0.0, "updates": 0}
+EMPTY: IndexMetrics = {
+    "files": 0,
+    "symbols": 0,
+    "read": 0,
+    "to_read": 0,
+    "scan_ms": 0.0,
+    "updates": 0,
+    "restored": 0,
+    "snapshot": "",
+}
 """What there is without an indexer."""
 
 _KEPT = ("HOME", "PATH", "LANG", "LC_", "TMPDIR", "PYTHON", "COVERAGE_")  # beginnings of names
@@ -53,6 +62,10 @@ class IndexerSession(Child):
                     self._due.pop(path, None)
                     self._due[path] = None
 
+    async def prepare(self) -> None:
+        """See Child: where snapshots lie, and whether there are any, is as it is configured now."""
+        self.argv[5:] = filter(None, [self.terms.snapshots])
+
     def begin(self) -> None:
         """See Child: it reads the tree at once, maybe before the tree is watched; the first question looks again."""
         self._tell([self._root])
@@ -82,7 +95,10 @@ class IndexerSession(Child):
 
     def message(self, message: Message) -> None:
         """See Child: what the index holds has changed."""
-        self.index = msgspec.json.decode(message.params, type=IndexMetrics)
+        before, self.index = self.index, msgspec.json.decode(message.params, type=IndexMetrics)
+        if (said := self.index["snapshot"]) not in ("", "off", before["snapshot"]):
+            say = _log.info if said == "used" else _log.warning
+            say("snapshot", root=self._root, said=said, files=self.index["restored"])
 
     def refused(self, error: bytes) -> SemctxError:
         """See Child: a fault of the indexer is logged with its traceback, which no client sees."""

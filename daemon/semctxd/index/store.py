@@ -11,11 +11,14 @@ from array import array
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from semctxd.index import lexing
 from semctxd.ranking.records import Body, FileRecord, Import, Record
 from semctxd.ranking.text import IDENTIFIER
 
 _BODIES_MAX = 4000  # bodies are read when asked for; this many (about 6 MB) are kept
+Buffer = bytes | msgspec.Raw
 _NOTHING: tuple[Sequence[int], Sequence[float]] = ((), ())
 
 
@@ -50,6 +53,15 @@ class Table:
         """Every key that has an id."""
         return self._ids.keys()
 
+    def saved(self) -> bytes:
+        """All of it, for `restore`."""
+        return msgspec.msgpack.encode({key: ids.tobytes() for key, ids in self._ids.items()})
+
+    def restore(self, saved: Buffer) -> None:
+        """Become what was saved by the same version on the same kind of machine. Raises MsgspecError or ValueError."""
+        kept = msgspec.msgpack.decode(saved, type=dict[str, bytes])
+        self._ids = {key: array("I", ids) for key, ids in kept.items()}
+
 
 class Postings:
     """Terms -> sorted ids and a weight for each: an inverted index with ready-made BM25 weights."""
@@ -81,6 +93,16 @@ class Postings:
         """(ids, weights) of a term; equally long, maybe empty."""
         return self._lists.get(term, _NOTHING)
 
+    def saved(self) -> bytes:
+        """See Table."""
+        lists = {term: (ids.tobytes(), weights.tobytes()) for term, (ids, weights) in self._lists.items()}
+        return msgspec.msgpack.encode(lists)
+
+    def restore(self, saved: Buffer) -> None:
+        """See Table."""
+        kept = msgspec.msgpack.decode(saved, type=dict[str, tuple[bytes, bytes]])
+        self._lists = {term: (array("I", ids), array("f", weights)) for term, (ids, weights) in kept.items()}
+
 
 class Store:
     """Files, their symbols and the tables over both. `generation` rises with every change."""
@@ -95,6 +117,14 @@ class Store:
         self.by_return = Table()  # name in the annotation of a result -> functions
         self.importers = Table()  # imported name, or module of an `import module` -> files (their first ids)
         self.by_module = Table()  # module of an absolute import -> files (their first ids)
+        self.tables = (
+            self.postings,
+            self.by_name,
+            self.by_parameter,
+            self.by_return,
+            self.importers,
+            self.by_module,
+        )
         self.marks: dict[
             tuple[str, str], dict[str, tuple[int, int]]
         ] = {}  # key, value -> path -> how often, first line
@@ -142,19 +172,10 @@ class Store:
         """Add a file, or replace it."""
         self.drop(record.path)
         first = self._next
-        self._next += len(record.symbols) + 1
-        self.files[record.path] = record
-        self._first[record.path] = first
+        self.enter(record, first)
         self.importers.add(imported(record.imports), first)
         self.by_module.add(_modules(record), first)
-        self._paths[first] = record.path
-        insort(self._folders.setdefault(record.path.rpartition("/")[0], []), record.path)
-        for key, value, count, line in record.marks:
-            self.marks.setdefault((key, value), {})[record.path] = count, line
-            self.mark_counts[key, value] = self.mark_counts.get((key, value), 0) + count
         for id, symbol in enumerate(record.symbols, first):
-            symbol.id, symbol.path = id, record.path
-            self.symbols[id] = symbol
             self.postings.add(symbol.terms.split(), memoryview(symbol.weights).cast("f"), id)
             symbol.weights = b""  # they are in the postings now
             self.by_name.add((symbol.name,), id)
@@ -163,6 +184,20 @@ class Store:
             if symbol.params:
                 self.by_parameter.add(set(symbol.params.split()), id)
         self.generation += 1
+
+    def enter(self, record: FileRecord, first: int) -> None:
+        """Add a file that the tables have already, or will."""
+        self._next = max(self._next, first + len(record.symbols) + 1)
+        self.files[record.path] = record
+        self._first[record.path] = first
+        self._paths[first] = record.path
+        insort(self._folders.setdefault(record.path.rpartition("/")[0], []), record.path)
+        for key, value, count, line in record.marks:
+            self.marks.setdefault((key, value), {})[record.path] = count, line
+            self.mark_counts[key, value] = self.mark_counts.get((key, value), 0) + count
+        for id, symbol in enumerate(record.symbols, first):
+            symbol.id, symbol.path = id, record.path
+            self.symbols[id] = symbol
 
     def drop(self, path: str) -> bool:
         """Forget a file. Whether it was known."""
