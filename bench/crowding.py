@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import selectors
 import shutil
+import socket
 import time
 from collections.abc import Sequence
 from statistics import median
@@ -40,17 +41,19 @@ def of_clients(root: str, number: int, hits: int, _tree: str) -> Figures:
 def _load(path: str, number: int, asked: Sequence[bytes], hits: int) -> Figures:
     """So many connections, each with one question under way at any time, until there were `hits` answers."""
     with selectors.DefaultSelector() as selector:
+        connections: dict[int, socket.socket] = {}
         sent: dict[int, float] = {}
         times: list[float] = []
         started = time.perf_counter()
         for count in range(number):
             one = connected(path)
             selector.register(one, selectors.EVENT_READ)
+            connections[one.fileno()] = one
             sent[one.fileno()] = time.perf_counter()
             one.sendall(asked[count % len(asked)])
         while len(times) < hits:
             for key, _ in selector.select():
-                one = key.fileobj
+                one = connections[key.fd]
                 data = one.recv(1 << 18)
                 while data[-1] != _NEWLINE:
                     data += one.recv(1 << 18)
@@ -59,8 +62,8 @@ def _load(path: str, number: int, asked: Sequence[bytes], hits: int) -> Figures:
                 sent[key.fd] = time.perf_counter()
                 one.sendall(asked[len(times) % len(asked)])
         took = time.perf_counter() - started
-        for key in list(selector.get_map().values()):
-            key.fileobj.close()
+        for one in connections.values():
+            one.close()
     return {"hit p50": median(times), "hit p99": percentile(times, 0.99), "hits": len(times) / took}
 
 

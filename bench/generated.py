@@ -103,7 +103,9 @@ def _module(
     stem: str, before: list[Module], subjects: list[str], words: Words, chance: random.Random
 ) -> tuple[Module, str]:
     used = _imported(before, chance)
-    classes, functions, methods = [], [], []
+    classes: list[str] = []
+    functions: list[str] = []
+    methods: list[str] = []
     lines = [f'"""{words.verb().capitalize()} every {chance.choice(subjects)} for the {words.nouns(1)[0]}."""', ""]
     lines += ["from __future__ import annotations", "", "import logging", ""]
     lines += [f"from {one.name} import {', '.join(_offered(one))}" for one in used]
