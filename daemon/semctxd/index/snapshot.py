@@ -24,8 +24,7 @@ import msgspec
 import tree_sitter
 import tree_sitter_python
 
-import semctxd
-from semctxd import ranking, tree
+from semctxd import index, ranking, tree
 from semctxd.index.build import digest
 from semctxd.index.store import Store
 from semctxd.ranking.records import FileRecord
@@ -143,7 +142,7 @@ def _kind(root: bytes) -> bytes:
 def _made_by() -> bytes:
     """All that shapes a record or a table: this code, the parser and its grammar, Python, this machine's numbers."""
     whole = blake2b(b"\0".join((_FORMAT, sys.version.encode(), sys.byteorder.encode())))
-    for module in (ranking, semctxd.index, tree_sitter, tree_sitter_python):
+    for module in (ranking, index, tree_sitter, tree_sitter_python):
         folder = os.path.dirname(module.__file__ or "")
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
             if entry.name.endswith((".py", ".so", ".pyd")):
