@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semctx.framing import Decoder, FrameError, content_length, frame
+from semctx.framing import Cut, Decoder, FrameError, content_length, frame
 
 messages = st.lists(st.dictionaries(st.text(), st.text() | st.integers(), max_size=3), max_size=6).map(
     lambda values: [json.dumps(value).encode() for value in values]
@@ -92,3 +92,14 @@ def test_a_long_message_in_many_pieces_is_not_searched_again_and_again() -> None
         stream = frame(b"[" + text + b"]", headers)
         out = [m for at in range(0, len(stream), 4096) for m in decoder.feed(stream[at : at + 4096])]
         assert len(out) == 1
+
+
+@pytest.mark.parametrize("size", [1, 100, 5000])
+def test_a_message_over_the_limit_is_cut_and_the_next_one_is_whole(size: int) -> None:
+    decoder = Decoder(max_bytes=1000, headers=True, cuts=True)
+    long = bytes(range(250)) * 8
+    stream = frame(b"[1]", True) + frame(long, True) + frame(b"[2]", True)
+    first, cut, last = [m for at in range(0, len(stream), size) for m in decoder.feed(stream[at : at + size])]
+    assert (first, last) == (b"[1]", b"[2]")
+    assert isinstance(cut, Cut)
+    assert cut and long.startswith(cut)
