@@ -7,7 +7,6 @@ from typing import Any
 from semctx.context import SemanticContext
 from semctxd.index.answer import context, relevant_files
 from semctxd.index.budget import cut
-from semctxd.index.conventions import nearest
 from semctxd.index.live import LiveIndex
 from tests.conftest import write
 from tests.index.conftest import Grow
@@ -296,9 +295,3 @@ def test_nothing_wanted_is_nothing_given(grow: Grow) -> None:
     answer = ask(grow(SHOP), limits={"symbols": 0, "files": 0, "imports": 0, "conventions": 0})
     assert (answer["symbols"], answer["files"], answer["imports"], answer["conventions"]) == ([], [], [], [])
     assert answer["source"] == "index"
-
-
-def test_the_nearest_of_many_files_or_of_few() -> None:
-    near = {f"{number}.py": number for number in range(40)}
-    assert nearest(near, ["39.py", "7.py", "20.py"], 2) == ["7.py", "20.py"]
-    assert nearest(near, dict.fromkeys(reversed(near)), 3) == ["0.py", "1.py", "2.py"]

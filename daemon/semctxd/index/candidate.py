@@ -27,8 +27,7 @@ _BUILTINS = frozenset(dir(builtins))
 def dependents(live: LiveIndex, params: Json) -> Json:
     """`{"files": […], "left_out"}`: the files that import `file`, those in its neighbourhood first."""
     found = live.closures.importers(params["file"])
-    rank = live.nearness(params["file"])
-    found.sort(key=lambda path: rank[path])
+    found.sort(key=live.near(params["file"]).rank)
     kept = found[: params.get("limits", {}).get("files", _FILES)]
     return {"files": kept, "left_out": len(found) - len(kept)}
 

@@ -49,7 +49,7 @@ class Closures:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._generation = -1
+        self._comings = -1
         self._stems: dict[str, list[tuple[str, str]]] = {}  # last part of a module's name -> (its whole name, path)
         self._paths: frozenset[str] = frozenset()
         self._imports: dict[str, tuple[str, frozenset[str]]] = {}  # path -> (mentions, the files they mean)
@@ -76,10 +76,8 @@ class Closures:
         return [path for path in self._paths if path != file and file in self._imported(path)]
 
     def _renew(self) -> None:
-        if self._generation == self._store.generation:
-            return
-        self._generation = self._store.generation
-        if self._paths != self._store.files.keys():
+        if self._comings != self._store.comings:
+            self._comings = self._store.comings
             self._paths = frozenset(self._store.files)
             self._imports.clear()
             stems = defaultdict(list)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from heapq import nsmallest
-from itertools import islice
 from typing import Any
 
 from semctxd.index.live import LiveIndex
@@ -17,13 +14,12 @@ _KEYS = (
 """In order of what a generator most needs to be told."""
 _SEVERAL = {"errors raised": 3}  # how many values of a key are worth telling; else the commonest one
 _EVIDENCE = 3
-_MANY = 8  # of so many files one has it: then the search in order ends soon
 _FEW = 2  # what was seen less often is no convention
 
 
 def mine(live: LiveIndex, target: str) -> list[dict[str, Any]]:
     """The conventions of the workspace; evidence is taken from near `target` (a relative path, or "")."""
-    near = live.nearness(target)
+    near = live.near(target)
     by_key: dict[str, list[tuple[int, str]]] = {}
     for (key, value), count in live.store.mark_counts.items():
         by_key.setdefault(key, []).append((count, value))
@@ -34,13 +30,6 @@ def mine(live: LiveIndex, target: str) -> list[dict[str, Any]]:
         for count, value in values[: _SEVERAL.get(key, 1)]:
             if count >= _FEW:
                 files = live.store.marks[key, value]
-                evidence = [f"{path}:{files[path][1]}" for path in nearest(near, files, _EVIDENCE)]
+                evidence = [f"{path}:{files[path][1]}" for path in near.first(files, _EVIDENCE)]
                 found.append({"key": key, "value": value, "count": count, "of": total, "evidence": evidence})
     return found
-
-
-def nearest(near: dict[str, int], files: Collection[str], count: int) -> list[str]:
-    """The `count` nearest of some files; `near` has all files with their ranks, in that order."""
-    if len(files) * _MANY < len(near):
-        return nsmallest(count, files, key=near.__getitem__)
-    return list(islice((path for path in near if path in files), count))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from heapq import nsmallest
 from typing import Any, NamedTuple, TypeVar
 
 from semctxd.index.live import LiveIndex
@@ -66,7 +65,7 @@ def _pattern(
     for name in names:
         for path, instance in instances[name][1].items():
             files.setdefault(path, instance)
-    evidence = nsmallest(_EVIDENCE, files, key=live.nearness(question.file).__getitem__)
+    evidence = live.near(question.file).first(files, _EVIDENCE)
     return {
         "module": module,
         "names": [name.name for name in shown],

@@ -12,6 +12,7 @@ from semctxd.index import build
 from semctxd.index.closure import Closures
 from semctxd.index.extract import extract, extract_text
 from semctxd.index.modules import Modules
+from semctxd.index.near import Near
 from semctxd.index.resolve import Resolver
 from semctxd.index.snapshot import Snapshot
 from semctxd.index.store import Store
@@ -63,8 +64,9 @@ class LiveIndex:
         self.unsaved: dict[bytes, str] = {}  # files that have another text than the disk's; none is among the known
         self._resolvers: dict[int, Resolver] = {}  # hidden function -> resolver, of this generation
         self._generation = -1
+        self._comings = self._importing = -1  # those of the store that the next three are of
         self._modules = self._by_paths = Modules(())  # with what imports say of them; by the paths alone
-        self._nearness: tuple[str, dict[str, int]] = ("", {})
+        self._sorted: list[str] = []  # paths
 
     # -- changes ----------------------------------------------------------------------------------
 
@@ -221,31 +223,21 @@ class LiveIndex:
             found = self._resolvers[hidden] = Resolver(self.store, self._modules, hidden)
         return found
 
-    def nearness(self, target: str) -> dict[str, int]:
-        """Rank of every file seen from `target`: itself, those that share most folders with it, then by path."""
+    def near(self, target: str) -> Near:
+        """The present files in the order in which they are near `target`."""
         self._renew()
-        if self._nearness[0] != target or not self._nearness[1]:
-            parts = target.split("/")
-            order = sorted(self.store.files, key=lambda path: (-_shared(parts, path.split("/")), path))
-            self._nearness = target, {path: rank for rank, path in enumerate(order)}
-        return self._nearness[1]
+        return Near(target, self._sorted)
 
     def _renew(self) -> None:
         if self._generation != self.store.generation:
-            if self._by_paths.paths != self.store.files.keys():
+            comings, importing = self.store.comings, self.store.importing
+            if self._comings != comings:
                 self._by_paths = Modules(self.store.files)
-            namespaces = self._by_paths.namespaces_by(self.store.is_imported)
-            if self._modules.paths is not self._by_paths.paths or self._modules.namespaces != namespaces:
-                self._modules = Modules(self._by_paths.paths, namespaces)
+                self._sorted = sorted(self.store.files)
+            if (self._comings, self._importing) != (comings, importing):
+                namespaces = self._by_paths.namespaces_by(self.store.is_imported)
+                if self._modules.paths is not self._by_paths.paths or self._modules.namespaces != namespaces:
+                    self._modules = Modules(self._by_paths.paths, namespaces)
+            self._comings, self._importing = comings, importing
             self._resolvers.clear()
-            self._nearness = ("", {})
             self._generation = self.store.generation
-
-
-def _shared(mine: list[str], theirs: list[str]) -> int:
-    shared = 0
-    for one, other in zip(mine, theirs, strict=False):
-        if one != other:
-            break
-        shared += 1
-    return shared

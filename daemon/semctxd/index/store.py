@@ -105,10 +105,11 @@ class Postings:
 
 
 class Store:
-    """Files, their symbols and the tables over both. `generation` rises with every change."""
+    """Files, their symbols and the tables over both. `generation` rises with every change, `comings` where a file comes
+    or goes, `importing` where what a file imports changes."""
 
     def __init__(self) -> None:
-        self.generation = 0
+        self.generation = self.comings = self.importing = 0
         self.files: dict[str, FileRecord] = {}
         self.symbols: dict[int, Record] = {}
         self.postings = Postings()
@@ -170,7 +171,9 @@ class Store:
 
     def put(self, record: FileRecord) -> None:
         """Add a file, or replace it."""
-        self.drop(record.path)
+        known = self._remove(record.path)
+        self.comings += known is None
+        self.importing += known is None or _said(known) != _said(record)
         first = self._next
         self.enter(record, first)
         self.importers.add(imported(record.imports), first)
@@ -201,9 +204,18 @@ class Store:
 
     def drop(self, path: str) -> bool:
         """Forget a file. Whether it was known."""
+        known = self._remove(path)
+        if known is None:
+            return False
+        self.generation += 1
+        self.comings += 1
+        self.importing += 1
+        return True
+
+    def _remove(self, path: str) -> FileRecord | None:
         record = self.files.pop(path, None)
         if record is None:
-            return False
+            return None
         first = self._first.pop(path)
         last = first + len(record.symbols) + 1
         self.importers.remove(imported(record.imports), first, last)
@@ -227,8 +239,7 @@ class Store:
         self.by_name.remove({symbol.name for symbol in record.symbols}, first, last)
         self.by_parameter.remove(parameters, first, last)
         self.by_return.remove(returned, first, last)
-        self.generation += 1
-        return True
+        return record
 
 
 def imported(statements: Iterable[Import]) -> set[str]:
@@ -238,3 +249,8 @@ def imported(statements: Iterable[Import]) -> set[str]:
 
 def _modules(record: FileRecord) -> set[str]:
     return {one.module for one in record.imports if not one.level}
+
+
+def _said(record: FileRecord) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What a file's absolute imports name."""
+    return [(one.module, one.names) for one in record.imports if not one.level]
