@@ -11,7 +11,7 @@ from bench.options import Options
 from bench.repository import ensure
 from bench.rows import conditions, table, write
 
-BENCHMARKS = ("check", "core", "freshness", "memory", "narrowing", "provider", "scale", "servers", "workload")
+BENCHMARKS = ("check", "core", "freshness", "memory", "narrowing", "peers", "provider", "scale", "servers", "workload")
 """Each is the module bench/NAME.py with `run(options: Options) -> list[Row]`."""
 
 OF_RANKING = ("mine", "related", "train", "relevance", "worth")

@@ -11,7 +11,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 
-_CACHED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ".demo", "django")
+CACHE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ".demo")
+"""Where what benchmarks need is installed, at the first use."""
+
+_CACHED = os.path.join(CACHE, "django")
 _REQUIREMENT = "django==5.2.*"
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", "node_modules", "*.mo", "*.po")
