@@ -58,7 +58,7 @@ def run(options: Options) -> list[Row]:
 async def _all(place: str, options: Options) -> list[Row]:
     root = copy(options.repository, os.path.join(place, "tree"))
     source = read(root)
-    questions = choose(root, source, _WARMING + (5 if options.quick else 16))
+    questions = choose(root, source, _WARMING + (5 if options.quick else 14))
     peers: list[Spec] = []
     rows: list[Row] = []
     setting = Setting(root, place, source, questions, peers)
@@ -76,7 +76,7 @@ async def _all(place: str, options: Options) -> list[Row]:
             except (Missing, Unanswered, TimeoutError, ExceptionGroup) as problem:
                 print(f"not asked: {problem}")
                 rows.append(row(f"not asked: {str(problem).partition(':')[0]}", 0, "answers"))
-        rows += await _starts(setting, 1 if options.quick else 5)
+        rows += await _starts(setting, 1 if options.quick else 3)
         hop = await _hop(setting)
         rows += hop.rows
         rows += await _answers(setting, hop.ms, 1 if options.quick else 2)
