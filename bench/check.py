@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from statistics import median
 from typing import Any
 
@@ -21,6 +20,7 @@ from bench.oracle import Ty, at
 from bench.repository import copy
 from bench.rows import Peer, Row, Target, percentile, row
 from bench.spoil import KINDS, Spoiled, functions
+from bench.timing import ms, timed
 
 _DIAGNOSTIC, _HOVER, _REFERENCES = "textDocument/diagnostic", "textDocument/hover", "textDocument/references"
 _COMMENT = "# a line that means nothing\n"
@@ -52,12 +52,12 @@ def _checks(client: Client, private: Ty, root: str, cases: Sequence[Spoiled]) ->
     flagged = differences = 0
     first, again, theirs = [], [], []
     for case in cases:
-        first_ms, same = _timed(_check, client, root, case, _COMMENT + case.text)
-        again_ms, found = _timed(_check, client, root, case, case.spoiled)
+        first_ms, same = timed(_check, client, root, case, _COMMENT + case.text)
+        again_ms, found = timed(_check, client, root, case, case.spoiled)
         with _Opened(private, root, case) as document:
             before = document.diagnostics()
             shifted = document.diagnostics(_COMMENT + case.text)
-            their_ms, after = _timed(document.diagnostics, case.spoiled)
+            their_ms, after = timed(document.diagnostics, case.spoiled)
         first.append(first_ms)
         again.append(again_ms)
         theirs.append(their_ms)
@@ -177,21 +177,12 @@ def _switches(client: Client, other: Client, untouched: Ty, root: str, cases: Se
         other.ask("cache/clear", root=root)
         alone, turns = [], []
         for place in places:
-            alone.append(_timed(other.ask, "lsp/request", **lsp(root, method, place))[0])
+            alone.append(ms(other.ask, "lsp/request", **lsp(root, method, place)))
         other.ask("cache/clear", root=root)
         for place in places:
-            turns += [_timed(one.ask, "lsp/request", **lsp(root, method, place))[0] for one in (client, other)]
+            turns += [ms(one.ask, "lsp/request", **lsp(root, method, place)) for one in (client, other)]
         client.ask("document/close", root=root, file=target.file)
         if places:
             peer = Peer("without a switch", median(alone))
             rows.append(row(f"{name} after a switch to another view, p50", median(turns), "ms", peer))
     return rows
-
-
-# -- helpers
-
-
-def _timed(act: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[float, Any]:
-    started = time.perf_counter()
-    result = act(*args, **kwargs)
-    return (time.perf_counter() - started) * 1e3, result

@@ -72,6 +72,10 @@ class Client:
         """The result. Raises RuntimeError for an error."""
         return _result(method, self.call(method, **params))
 
+    def fileno(self) -> int:
+        """The connection's descriptor: who waits for several uses it."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()
@@ -131,6 +135,13 @@ class Daemon:
         sessions = (session for workspace in health["workspaces"] for session in workspace["sessions"])
         return {"daemon": self.process.pid, **{one["name"]: one["pid"] for one in sessions if one["pid"]}}
 
+    def stop(self) -> None:
+        """End the process, in order. Another may be started in its place."""
+        for client in self._clients:
+            client.close()
+        self.process.terminate()
+        self.process.wait(PATIENCE_S)
+
     def log(self) -> str:
         """What it logged."""
         with open(os.path.join(self.place, "log"), encoding="utf-8", errors="replace") as file:
@@ -142,11 +153,8 @@ class Daemon:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for client in self._clients:
-            client.close()
-        self.process.terminate()
         try:
-            self.process.wait(PATIENCE_S)
+            self.stop()
         finally:
             self.process.kill()
             shutil.rmtree(self.place, ignore_errors=True)

@@ -9,14 +9,17 @@ import socket
 import sys
 from itertools import cycle
 
+_BUFFER_BYTES = 1 << 18
+
 
 def main() -> None:
     """Serve until the other side closes."""
     replies = cycle(sys.stdin.buffer.read().splitlines(keepends=True))
     connection = socket.socket(fileno=int(sys.argv[1]))
-    while data := connection.recv(1 << 18):
-        while data[-1] != 10:
-            data += connection.recv(1 << 18)
+    buffer = bytearray(_BUFFER_BYTES)
+    while got := connection.recv_into(buffer):
+        while got and buffer[got - 1] != 10:
+            got = connection.recv_into(buffer)
         connection.sendall(next(replies))
 
 

@@ -7,10 +7,10 @@ import random
 import tempfile
 from typing import Any
 
-from bench.core import INTENTS
 from bench.daemon import Daemon, lsp, request
 from bench.options import Options
 from bench.oracle import at
+from bench.places import INTENTS
 from bench.repository import copy, sources
 from bench.resident import rss_and_pss_mb
 from bench.rows import Peer, Row, Target, row

@@ -96,6 +96,12 @@ class Ty:
                 answers[message["id"]] = message["result"]
         return [answers[number] for number in numbers]
 
+    def exchange(self, method: str, params: object) -> bytes:
+        """The raw reply, which is not looked at. The server must ask nothing meanwhile."""
+        self._number += 1
+        self._send({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params})
+        return self._receive_raw()
+
     def notify(self, method: str, params: object) -> None:
         """Send a notification."""
         self._send({"jsonrpc": "2.0", "method": method, "params": params})
@@ -116,6 +122,10 @@ class Ty:
         self._input.flush()
 
     def _receive(self) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self._receive_raw())
+        return message
+
+    def _receive_raw(self) -> bytes:
         length = 0
         while line := self._output.readline().strip():
             name, _, value = line.partition(b":")
@@ -123,8 +133,7 @@ class Ty:
                 length = int(value)
         if not length:
             raise RuntimeError("ty ended")
-        message: dict[str, Any] = json.loads(self._output.read(length))
-        return message
+        return self._output.read(length)
 
 
 def _python(root: str) -> str:

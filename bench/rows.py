@@ -102,6 +102,13 @@ def write(path: str, name: str, circumstances: str, rows: Sequence[Row]) -> None
         file.write(after)
 
 
+def places(path: str, names: Sequence[str]) -> list[str]:
+    """Those of the names that have a place in the document."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    return [name for name in names if f"<!-- {name}: begin -->" in text]
+
+
 def conditions() -> str:
     """When, on what, with which versions, and how busy the machine is already."""
     parts = (

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from bench.core import INTENTS
 from bench.crowding import of_clients, of_workspaces
 from bench.generated import Words, generate
 from bench.growing import FULL, QUICK, Effort, Figures, grown
 from bench.options import Options
+from bench.places import INTENTS
 from bench.repository import copy, installed
 from bench.rows import Peer, Row, Target, row
 

@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from statistics import median
 from typing import Any
@@ -24,6 +23,7 @@ from bench.oracle import at
 from bench.repository import copy, put
 from bench.rows import Row, row
 from bench.spoil import functions
+from bench.timing import ms
 from semctxd.lsp.registry import registry
 
 Place = tuple[str, int]
@@ -75,6 +75,4 @@ def _figures(name: str, daemon: Daemon, root: str, places: Iterator[Place], roun
 
 
 def _ms(client: Client, root: str, method: str, place: Place, **more: Any) -> float:
-    started = time.perf_counter()
-    client.ask("lsp/request", **lsp(root, method, {**at(root, *place, character=4), **more}))
-    return (time.perf_counter() - started) * 1e3
+    return ms(client.ask, "lsp/request", **lsp(root, method, {**at(root, *place, character=4), **more}))
