@@ -196,7 +196,7 @@ def test_a_helper_sends_batches_and_closes(tmp_path: Path) -> None:
     root = os.fsencode(tmp_path)
     ours, theirs = Pipe(duplex=False)
     build.send(theirs, root, [path for path, _ in build.scan(root)])
-    assert [len(msgspec.msgpack.decode(ours.recv_bytes())) for _ in range(2)] == [64, 6]
+    assert [len(msgspec.msgpack.decode(ours.recv_bytes())) for _ in range(5)] == [16, 16, 16, 16, 6]
     with pytest.raises(EOFError):
         ours.recv_bytes()
 
@@ -209,3 +209,28 @@ def test_an_ignored_folder_does_not_count(grow: Grow, tmp_path: Path) -> None:
     write(tmp_path, {".ignore": "\n"})
     live.apply([str(tmp_path / ".ignore")])
     assert names(live) == {"a", "b"}
+
+
+def test_a_switch_of_many_files_at_once(grow: Grow, tmp_path: Path) -> None:
+    live = grow({**MANY, "gone/a.py": "a = 1\n", "kept/b.py": "b = 1\n"})
+    shutil.rmtree(tmp_path / "gone")
+    told = ["gone", "gone/a.py", "new", "new/deep", "new/deep/c.py", "p/m3.py", "p/m4.py"]
+    write(tmp_path, {"new/deep/c.py": "c = 1\n", "p/m3.py": "x3 = 1\n"})
+    (tmp_path / "p/m4.py").unlink()
+    for number in range(5, 50):
+        write(tmp_path, {f"p/m{number}.py": f"x{number} = 1\n"})
+        told.append(f"p/m{number}.py")
+    live.apply([str(tmp_path / path) for path in told])
+    fresh = LiveIndex(str(tmp_path))
+    fresh.refresh()
+    assert live.store.files.keys() == fresh.store.files.keys()
+    assert names(live) == names(fresh)
+    assert (live.scan.read, live.scan.to_read) == (47, 47)
+
+
+def test_a_file_that_became_a_folder(grow: Grow, tmp_path: Path) -> None:
+    live = grow({"a.py": "a = 1\n", "b.py": "b = 1\n"})
+    (tmp_path / "a.py").unlink()
+    write(tmp_path, {"a.py/c.py": "c = 1\n"})
+    live.apply([str(tmp_path / "a.py")])
+    assert names(live) == {"b", "c"}

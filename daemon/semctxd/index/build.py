@@ -20,7 +20,7 @@ Stat = tuple[int, int, int, int]
 
 _PARALLEL_BYTES = 400_000  # below this, starting a process costs more than it saves
 _WORKERS_MAX = 4
-_BATCH = 64
+_BATCH = 16  # files; what is left of the last ones keeps only one process busy
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[tuple[bytes, bytes, FileRecord]])
 
@@ -72,7 +72,7 @@ def records(root: bytes, files: Sequence[tuple[bytes, Stat]], workers: int = 0) 
     """The records of many files, in any order, by so many helper processes (0: as many as pay)."""
     paths = [path for path, stat in sorted(files, key=lambda file: (-file[1][2], file[0]))]
     if not workers and sum(stat[2] for _, stat in files) >= _PARALLEL_BYTES:
-        workers = min(os.cpu_count() or 1, _WORKERS_MAX)
+        workers = min(os.cpu_count() or 1, _WORKERS_MAX, len(paths))
     missing = dict.fromkeys(paths)
     if workers > 1:
         for found in _by_helpers(root, paths, workers):

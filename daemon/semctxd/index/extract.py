@@ -129,6 +129,7 @@ class _File:
             self.source, self.bodies = self.whole, {}
             self.root = PARSER.parse(self.source).root_node
         self.ascii = text.isascii()
+        self.shown = self.source.decode("ascii") if self.ascii else ""
 
     def record(self) -> FileRecord:
         self.walk(self.root, "", False)
@@ -139,10 +140,15 @@ class _File:
     # -- small readers ----------------------------------------------------------------------------
 
     def slice(self, start: int, end: int) -> str:
-        return self.source[start:end].decode("utf-8", "replace")
+        """A part of the source, by bytes."""
+        return self.shown[start:end] if self.ascii else self.source[start:end].decode("utf-8", "replace")
 
     def of(self, node: Node | None) -> str:
         return self.slice(node.start_byte, node.end_byte) if node else ""
+
+    def taken_out(self, start: int, end: int) -> str:
+        """A body that the outline is without."""
+        return self.text[start:end] if self.ascii else self.whole[start:end].decode("utf-8", "replace")
 
     @staticmethod
     def field(node: Node, name: str) -> Node:
@@ -217,7 +223,7 @@ class _File:
     def function(self, node: Node, owner: str, in_class: bool, decorators: str) -> None:
         name_node, body = self.field(node, "name"), self.field(node, "body")
         taken = self.bodies.get(body.start_point[0])
-        code = self.whole[slice(*taken)].decode("utf-8", "replace") if taken else self.of(body)
+        code = self.taken_out(*taken) if taken else self.of(body)
         imports = None
         if not taken and "import " in code:
             imports = [one for inner in self.local_imports(body) for one in self.imported(inner)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from semctxd import tree
 from semctxd.index import build
 from semctxd.index.closure import Closures
-from semctxd.index.extract import extract, extract_text
+from semctxd.index.extract import extract_text
 from semctxd.index.modules import Modules
 from semctxd.index.near import Near
 from semctxd.index.resolve import Resolver
@@ -21,7 +21,7 @@ _SETTLED_NS = (
     50_000_000  # a file system's clock ticks in steps of up to 10 ms; a younger stat may stand for two contents
 )
 _TELL_S = 0.1
-_FEW = 8  # so many files are read at once without further ado
+_MANY = 8  # so many files are worth to say how far it is
 _WORTH = 100  # changes of the store: with fewer, the snapshot is written only in the end
 _NEVER = (0, 0, 0, 0)
 
@@ -73,7 +73,7 @@ class LiveIndex:
     def refresh(self) -> None:
         """Bring everything below the root to the present; the first build is the same."""
         if self.built:
-            self._rescan(self.root)
+            self._rescan([self.root])
             return
         started = time.perf_counter()
         if self.snapshot and (kept := self.snapshot.read()):
@@ -81,7 +81,7 @@ class LiveIndex:
             self.closures = Closures(self.store)
             self._known = {path: _Known(_NEVER, digest, False) for path, digest in digests.items()}
         before = self._known.copy()
-        self._rescan(self.root)
+        self._rescan([self.root])
         self.restored = sum(
             path in self._known and self._known[path].digest == known.digest for path, known in before.items()
         )
@@ -91,20 +91,31 @@ class LiveIndex:
     def apply(self, paths: Iterable[str]) -> None:
         """Bring absolute paths, files or folders, to the present; what exists is decided by `stat` now."""
         self.updates += 1
+        tops: set[bytes] = set()
+        gone: set[bytes] = set()
+        told = []
         for path in dict.fromkeys(map(os.fsencode, paths)):
+            folder, _, name = path.rpartition(b"/")
             if path != self.root and not path.startswith(self.root + b"/"):
                 continue
-            if path.endswith(b"/pyvenv.cfg"):  # its folder becomes an environment, or ceases to be one
-                self._rescan(path.rpartition(b"/")[0])
-            elif path.rpartition(b"/")[2] in tree.IGNORE_FILES:
+            if name in tree.IGNORE_FILES:
                 self._ignored = tree.Ignored(self.root)
-                self._rescan(path.rpartition(b"/")[0])
+                tops.add(folder)
+            elif name == b"pyvenv.cfg":  # its folder becomes an environment, or ceases to be one
+                tops.add(folder)
             elif os.path.isdir(path) and not os.path.islink(path):
-                self._rescan(path)
+                tops.add(path)
             elif tree.is_source(path) and not self._is_below_skipped(path) and (stat := build.stat_of(path)):
-                self._read(path, stat)
+                told.append((path, stat))
+            elif path in self._known:
+                self._forget(path)
             else:
-                self._drop(path)
+                gone.add(path)  # a folder, or nothing that was known
+        for path in self._below(gone) if gone else ():
+            self._forget(path)
+        self._take(told)
+        if tops:
+            self._rescan(tops)
 
     def overlay(self, paths: Iterable[str], texts: Mapping[str, str]) -> None:
         """Take these files (absolute paths) as having other texts than on the disk, and all others as they are;
@@ -132,39 +143,47 @@ class LiveIndex:
             folder = folder.rpartition(b"/")[0]
         return False
 
-    def _rescan(self, top: bytes) -> None:
-        below = b"" if top == self.root else top + b"/"
-        skipped = top != self.root and (tree.is_skipped(top) or top in self._ignored or self._is_below_skipped(top))
-        found = {} if skipped else dict(build.scan(top, self._ignored))
-        for path in [path for path in self._known if path.startswith(below) and path not in found]:
-            self._drop(path)
-        changed = [file for file in found.items() if file[0] not in self.unsaved and not self._is_known(*file)]
-        if len(changed) < _FEW:
-            for path, stat in changed:
-                self._read(path, stat)
-            return
-        stats = dict(changed)
+    def _rescan(self, tops: Collection[bytes]) -> None:
+        found: dict[bytes, build.Stat] = {}
+        for top in tops:
+            is_root = top == self.root
+            if is_root or not (tree.is_skipped(top) or top in self._ignored or self._is_below_skipped(top)):
+                found.update(build.scan(top, self._ignored))
+        for path in self._below(tops):
+            if path not in found:
+                self._forget(path)
+        self._take([file for file in found.items() if not self._is_known(*file)])
+
+    def _below(self, tops: Collection[bytes]) -> list[bytes]:
+        """The known files that are one of these paths, or lie below one."""
+        verdicts: dict[bytes, bool] = {}
+
+        def lies_below(folder: bytes) -> bool:
+            verdict = verdicts.get(folder)
+            if verdict is None:
+                above = len(folder) > len(self.root) and lies_below(folder.rpartition(b"/")[0])
+                verdict = verdicts[folder] = above or folder in tops
+            return verdict
+
+        return [path for path in self._known if path in tops or lies_below(path.rpartition(b"/")[0])]
+
+    def _take(self, files: Iterable[tuple[bytes, build.Stat]]) -> None:
+        """Read files, which may be as they were."""
+        stats = {path: stat for path, stat in files if path not in self.unsaved}
+        many = len(stats) >= _MANY
         now = time.time_ns()
         started = told = time.perf_counter()
-        for count, (path, digest, record) in enumerate(build.records(self.root, changed), 1):
-            self._note(path, stats[path], digest, now)
-            self.store.put(record)
-            clock = time.perf_counter()
-            self.scan = Scan(count, len(changed), clock - started)
-            if clock - told > _TELL_S:
-                told = clock
-                self._progress(self)
-
-    def _read(self, path: bytes, stat: build.Stat) -> None:
-        if path in self.unsaved:
-            return
-        now = time.time_ns()
-        data = build.read(path)
-        digest = build.digest(data)
-        known = self._known.get(path)
-        self._note(path, stat, digest, now)
-        if known is None or known.digest != digest:
-            self.store.put(extract(build.relative(self.root, path), data))
+        for count, (path, digest, record) in enumerate(build.records(self.root, list(stats.items())), 1):
+            known = self._known.get(path)
+            self._known[path] = _Known(stats[path], digest, now - stats[path][1] > _SETTLED_NS)
+            if known is None or known.digest != digest:
+                self.store.put(record)
+            if many:
+                clock = time.perf_counter()
+                self.scan = Scan(count, len(stats), clock - started)
+                if clock - told > _TELL_S:
+                    told = clock
+                    self._progress(self)
 
     def _is_known(self, path: bytes, stat: build.Stat) -> bool:
         """Whether a file is as it was when it was last read."""
@@ -174,18 +193,12 @@ class LiveIndex:
         now = time.time_ns()
         if build.digest(build.read(path)) != known.digest:
             return False
-        self._note(path, stat, known.digest, now)
+        self._known[path] = _Known(stat, known.digest, now - stat[1] > _SETTLED_NS)
         return True
 
-    def _note(self, path: bytes, stat: build.Stat, digest: bytes, now_ns: int) -> None:
-        """A file had this digest when it was read after `now_ns`, and this stat before."""
-        self._known[path] = _Known(stat, digest, now_ns - stat[1] > _SETTLED_NS)
-
-    def _drop(self, path: bytes) -> None:
-        below = path + b"/"
-        for gone in [known for known in self._known if known == path or known.startswith(below)]:
-            del self._known[gone]
-            self.store.drop(build.relative(self.root, gone))
+    def _forget(self, path: bytes) -> None:
+        del self._known[path]
+        self.store.drop(build.relative(self.root, path))
 
     # -- snapshot ---------------------------------------------------------------------------------
 

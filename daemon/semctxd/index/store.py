@@ -30,12 +30,15 @@ class Table:
 
     def add(self, keys: Iterable[str], id: int) -> None:
         """Append an id, which is above all earlier ones, to each key."""
-        ids = self._ids
         for key in keys:
-            if (found := ids.get(key)) is None:
-                ids[key] = array("I", (id,))
-            else:
-                found.append(id)
+            self.append(key, id)
+
+    def append(self, key: str, id: int) -> None:
+        """Append an id, which is above all earlier ones, to one key."""
+        if (found := self._ids.get(key)) is None:
+            self._ids[key] = array("I", (id,))
+        else:
+            found.append(id)
 
     def remove(self, keys: Iterable[str], low: int, high: int) -> None:
         """Drop the ids from `low` up to `high` (exclusive) of each key."""
@@ -181,7 +184,7 @@ class Store:
         for id, symbol in enumerate(record.symbols, first):
             self.postings.add(symbol.terms.split(), memoryview(symbol.weights).cast("f"), id)
             symbol.weights = b""  # they are in the postings now
-            self.by_name.add((symbol.name,), id)
+            self.by_name.append(symbol.name, id)
             if symbol.returns and symbol.is_callable:
                 self.by_return.add(set(IDENTIFIER.findall(symbol.returns)), id)
             if symbol.params:

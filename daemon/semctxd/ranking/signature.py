@@ -6,6 +6,7 @@ import re
 
 _HEAD = re.compile(r"\b(?:def|class)\s+([^\W\d]\w*)")
 _PLAIN = re.compile(r"[(,]\s*\*{0,2}([^\W\d]\w*)")
+_NESTED = re.compile(r"[\[{'\"(]")
 _PARAMETER = re.compile(r"\s*\*{0,2}\s*([^\W\d]\w*)\s*(?::(.*))?", re.S)
 
 
@@ -30,7 +31,7 @@ def parameters(signature: str) -> list[tuple[str, str]]:
 def parameter_names(signature: str) -> list[str]:
     """The names of the parameters alone; cheaper than `parameters`."""
     listed = signature.partition("(")[2].partition("->")[0]
-    if any(mark in listed for mark in "[{'\"") or listed.count("(") or listed.count(")") > 1:
+    if _NESTED.search(listed) or listed.count(")") > 1:
         return [name for name, _ in parameters(signature)]
     return _PLAIN.findall("(" + listed)
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 SUBTOKEN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+")
+_NAME = re.compile(r"\w+")  # no sub-token goes beyond one
 _SUFFIXES = (
     "ations",
     "ation",
@@ -40,6 +41,8 @@ STOP_WORDS = frozenset(
 
 def stem(word: str) -> str:
     """`word` without its commonest English endings; at least three letters stay."""
+    if not word.endswith(_SUFFIXES):
+        return word
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= 3:
             return stem(word[: -len(suffix)])
@@ -63,9 +66,14 @@ def subtokens(name: str) -> tuple[str, ...]:
     return tuple(map(_stemmed, SUBTOKEN.findall(name)))
 
 
+@lru_cache(maxsize=1 << 15)
+def _significant_parts(name: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(_significant, SUBTOKEN.findall(name))))
+
+
 def words(prose: str) -> list[str]:
     """The stemmed words of prose (or of the names in it), in order, without stop words and single letters."""
-    return [word for word in map(_significant, SUBTOKEN.findall(prose)) if word]
+    return [word for name in _NAME.findall(prose) for word in _significant_parts(name)]
 
 
 def keywords(prose: str) -> list[str]:
