@@ -242,3 +242,20 @@ def test_a_very_common_parameter_says_nothing(tmp_path: Path) -> None:
     live.refresh()
     found = signals(live, signature="def g(it)")
     assert not named(found, "said of such a parameter") and not named(found, "same parameters")
+
+
+def test_which_functions_with_a_common_parameter_are_looked_at_is_not_decided_by_age(tmp_path: Path) -> None:
+    users = {f"f{n:02}.py": f"def f{n}(thing):\n    return thing.part{n}\n" for n in range(70)}
+    parts = {"parts.py": "class Thing:\n" + "".join(f"    part{n} = 1\n" for n in range(70))}
+    write(tmp_path, users | parts)
+    live = LiveIndex(str(tmp_path))
+    live.refresh()
+
+    def said() -> dict[str, float]:
+        return named(signals(live, intent="use it", signature="def g(thing)"), "said of such a parameter")
+
+    before = said()
+    assert {"Thing.part0", "Thing.part59"} <= before.keys() and "Thing.part69" not in before
+    (tmp_path / "f00.py").write_text(f"# edited\n{users['f00.py']}")
+    live.apply([str(tmp_path / "f00.py")])
+    assert said() == before

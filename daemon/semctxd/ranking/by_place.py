@@ -52,7 +52,7 @@ def fellows(signals: Signals) -> None:
         for id in _imported(corpus, path):
             signals.add("imported in this folder", id, 1 / len(near))
     alike: dict[int, float] = {}
-    for name in {corpus.store.symbols[id].name for id in _imported(corpus, question.file)}:
+    for name in sorted({corpus.store.symbols[id].name for id in _imported(corpus, question.file)}):
         importers = corpus.importers(name)
         for first in importers if len(importers) < _COMMON else ():
             alike[first] = alike.get(first, 0.0) + 1 / math.log(2 + len(importers))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from semctxd.ranking.corpus import Corpus
-from semctxd.ranking.signals import SAME_NAME, Signals
+from semctxd.ranking.signals import SAME_NAME, Signals, best
 
 _SHARERS = 60  # functions with a parameter of the same name that are looked at
 
@@ -40,7 +40,7 @@ def said_of_parameters(signals: Signals) -> None:
         if len(ids) >= 400:
             continue
         counts: dict[str, int] = {}
-        for id in ids[:_SHARERS]:
+        for id in best(corpus, dict.fromkeys(ids, 0.0), _SHARERS):
             for attribute in {chain.split(".")[1] for chain in corpus.body(id).uses if chain.startswith(f"{name}.")}:
                 bare = attribute.removesuffix("()")
                 counts[bare] = counts.get(bare, 0) + 1

@@ -70,7 +70,7 @@ class _Seen:
         self.intent = question.intent_terms
         self.weigh = signals.idf
         self.intent_idf = sum(map(self.weigh, self.intent)) or 1.0
-        self.clauses = [(clause, sum(map(self.weigh, clause))) for clause in question.clauses]
+        self.clauses = [(clause, math.fsum(map(self.weigh, clause))) for clause in question.clauses]
         self.name = frozenset(subtokens(question.name))
         self.parameters = frozenset(name for name, _ in question.parameters)
         self.parameter_words = {word for name in self.parameters for word in subtokens(name)}
@@ -116,7 +116,7 @@ class _Seen:
             fixed[_PRIVATE] if path != self.question.file else 0.0,
             len(said) / count,
             sum(map(self.weigh, said)) / total,
-            sum(map(self.weigh, in_intent)) / self.intent_idf,
+            math.fsum(map(self.weigh, in_intent)) / self.intent_idf,
             best,
             within,
             self.in_order(tokens) if len(tokens) > 1 else 0.0,
@@ -140,11 +140,11 @@ class _Seen:
 
     def clause(self, tokens: frozenset[str]) -> tuple[float, float]:
         """The best of the intent's clauses for a name: by weighed Jaccard index, and by the share of the name."""
-        total = sum(map(self.weigh, tokens))
+        total = math.fsum(map(self.weigh, tokens))
         best = within = 0.0
         for clause, weight in self.clauses:
             if shared := tokens & clause:
-                both = sum(map(self.weigh, shared))
+                both = math.fsum(map(self.weigh, shared))
                 best = max(best, both / (total + weight - both))
                 within = max(within, both / total)
         return best, within
