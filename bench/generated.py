@@ -8,6 +8,7 @@ ones, which stand for what only this repository talks of.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from itertools import accumulate
@@ -17,7 +18,7 @@ from bench.repository import put
 
 _PER_FOLDER = 12
 _PER_PACKAGE = 10  # folders in a folder
-_INVENTED = 3000
+_PER_ROOT = 100  # invented words, for the root of the number of files
 _BATCH = 500  # files are written so many at a time
 
 _VERBS = (
@@ -48,11 +49,14 @@ class Module(NamedTuple):
 
 
 class Words:
-    """Words by chance: the rank of each is its frequency."""
+    """Words by chance: the frequency of each falls with its rank."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, files: int) -> None:
+        """Of a repository of so many files: its vocabulary grows with the root of its size (Heaps' law)."""
         self._chance = chance
-        invented = {"".join(chance.choices(_SYLLABLES, k=chance.randint(2, 4))) for _ in range(_INVENTED)}
+        invented = {
+            "".join(chance.choices(_SYLLABLES, k=chance.randint(2, 4))) for _ in range(_PER_ROOT * math.isqrt(files))
+        }
         self._nouns = [*_NOUNS, *sorted(invented)]
         self._noun_weights = list(accumulate(1 / rank for rank in range(3, len(self._nouns) + 3)))
         self._verb_weights = list(accumulate(1 / rank for rank in range(3, len(_VERBS) + 3)))
@@ -67,7 +71,7 @@ class Words:
 def generate(files: int, root: str, seed: int = 1) -> str:
     """Write a repository of so many Python files into `root`, which need not exist; returns `root`."""
     chance = random.Random(seed)
-    words = Words(chance)
+    words = Words(chance, files)
     modules: list[Module] = []
     batch: dict[str, bytes] = {"pyproject.toml": b'[project]\nname = "generated"\nversion = "1"\n'}
     subjects: list[str] = []

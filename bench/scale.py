@@ -144,6 +144,6 @@ def _rows(measures: Sequence[Measure], found: Mapping[str, Figures], least: str)
 
 def intents() -> list[str]:
     """Four hundred questions: those of `core`, and others of plain and invented words."""
-    words = Words(random.Random(5))
+    words = Words(random.Random(1), SIZES[0])
     more = [f"{words.verb()} the {' of the '.join(words.nouns(2))}" for _ in range(400 - len(INTENTS))]
     return list(dict.fromkeys([*INTENTS, *more]))

@@ -54,7 +54,7 @@ class ImportPattern(TypedDict):
     module: str
     names: list[str]
     statement: str  # can be pasted as it is
-    count: int  # how many files have it
+    count: int  # how many files have it, of the nearest 300 that import something of that name
     evidence: list[str]  # path:line
     checked: bool  # the language server resolved it
 

@@ -80,6 +80,7 @@ class Child:
         self._run = 0  # raised by each start and stop: what an earlier run still does counts no more
         self._crashes = Crashes()
         self._hint = ""  # what to do about the end that `why` tells of
+        self._progressed_at = 0.0  # on the loop's clock
         self._gone = asyncio.Event()
         self._gone.set()
         self._retired = False
@@ -128,6 +129,10 @@ class Child:
     def takes_requests(self) -> bool:
         """Whether the handshake is done; before, requests wait."""
         return self.state in ("ready", "indexing")
+
+    def progressed(self) -> None:
+        """It is not ready yet, and nearer to it than it was: it may take as long again."""
+        self._progressed_at = self._loop.time()
 
     @property
     def is_starting(self) -> bool:
@@ -352,13 +357,19 @@ class Child:
                 self._down(why, self.unavailable(why))
             return
         if run == self._run:
+            self.progressed()
             self._loop.call_later(self.terms.bounds.start_s, self._too_slow, run)
             self.begin()
         else:
             process.kill_group()
 
     def _too_slow(self, run: int) -> None:
-        if run == self._run and self.state == "starting":
+        if run != self._run or self.state != "starting":
+            return
+        left_s = self._progressed_at + self.terms.bounds.start_s - self._loop.time()
+        if left_s > 0:
+            self._loop.call_later(left_s, self._too_slow, run)
+        else:
             self.broken(
                 f"{self.name} was not ready within {self.terms.bounds.start_s:g} s", "Raise [sessions] start_s."
             )

@@ -59,7 +59,7 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
 class Sessions(Struct, frozen=True, forbid_unknown_fields=True):
     """Bounds of language servers and indexers. What goes beyond is ended, and started again when it is needed."""
 
-    start_s: Seconds = 120.0  # until it takes requests; for an indexer, until it has read the tree
+    start_s: Seconds = 120.0  # until it takes requests; for an indexer, until it has read more of the tree
     max_bytes: Count = 2 * 1024**3  # resident memory of one, with the processes that it started
     budget_bytes: CountOrOff = 0  # resident memory of all together; 0: a quarter of the machine's
     max_answer_bytes: Count = 32 * 1024**2

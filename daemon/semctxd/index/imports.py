@@ -15,6 +15,7 @@ _NEIGHBOURS = 20
 _SYMBOLS = 20
 _EVIDENCE = 3
 _MEMBER = 3  # a member is mostly reached through a value, so its class is seldom imported for it
+_IMPORTERS = 300  # so many files that import a name are looked at, the nearest first
 _LEAST = 0.04  # what less speaks for is left out
 
 
@@ -116,13 +117,18 @@ def _used_by_neighbours(live: LiveIndex, resolver: Resolver, question: Question)
 def _instances(
     live: LiveIndex, resolver: Resolver, symbols: dict[int, float], names: dict[Name, float], target: str
 ) -> dict[Name, tuple[float, dict[str, Instance]]]:
-    """Every file's import of what is wanted. A symbol counts under each spelling that imports it."""
+    """The imports of what is wanted, in the nearest files that import something of its name. A symbol counts under each
+    spelling that imports it."""
     own = live.modules.name(target) if target else ""
     by_name = {live.store.symbols[id].name: id for id in sorted(symbols, key=lambda id: symbols[id])}
     roots = {name.name or name.module for name in names}
-    importers = {first for name in (*by_name, *sorted(roots)) for first in resolver.importers(name)}
+    near = live.near(target)
+    importers: set[str] = set()
+    for wanted in {*by_name, *roots}:
+        paths = {live.store.path(first) for first in resolver.importers(wanted)}
+        importers.update(near.first(paths, _IMPORTERS) if len(paths) > _IMPORTERS else paths)
     found: dict[Name, tuple[float, dict[str, Instance]]] = {}
-    for path in sorted(map(live.store.path, importers)):
+    for path in sorted(importers):
         for statement in resolver.imports(path):
             originals = [original for original, _ in statement.names] or [statement.module]
             if not any(original in by_name or original in roots for original in originals):

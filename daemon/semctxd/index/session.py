@@ -94,7 +94,8 @@ class IndexerSession(Child):
         self.write(msgspec.json.encode({"jsonrpc": "2.0", "method": method, "params": params}))
 
     def message(self, message: Message) -> None:
-        """See Child: what the index holds has changed."""
+        """See Child: what the index holds has changed, so it moves, however large the tree is."""
+        self.progressed()
         before, self.index = self.index, msgspec.json.decode(message.params, type=IndexMetrics)
         if (said := self.index["snapshot"]) not in ("", "off", before["snapshot"]):
             say = _log.info if said == "used" else _log.warning

@@ -11,6 +11,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from heapq import nlargest
 
 from semctxd.ranking.corpus import Corpus
 from semctxd.ranking.question import Question
@@ -108,8 +109,12 @@ def search(corpus: Corpus, terms: Mapping[str, float]) -> Scores:
             continue
         df = rows - _has(ids, corpus.hidden)
         idf = math.log(1 + (count - df + 0.5) / (df + 0.5)) * terms[term]
+        bar = (
+            nlargest(_MAX_DF, weights)[-1] if rows > _MAX_DF else 0.0
+        )  # all words are frequent: the best of the rarest
         for id, weight in zip(ids, weights, strict=True):
-            scores[id] = scores.get(id, 0.0) + idf * weight
+            if weight >= bar:
+                scores[id] = scores.get(id, 0.0) + idf * weight
     scores.pop(corpus.hidden, None)
     return scores
 
@@ -128,7 +133,7 @@ def _has(ids: Sequence[int], id: int) -> bool:
     return at < len(ids) and ids[at] == id
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 17)
 def is_test(path: str) -> bool:
     """Whether a file holds tests, by the usual names of files and folders."""
     *folders, file = path.split("/")
