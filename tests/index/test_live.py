@@ -234,3 +234,11 @@ def test_a_file_that_became_a_folder(grow: Grow, tmp_path: Path) -> None:
     write(tmp_path, {"a.py/c.py": "c = 1\n"})
     live.apply([str(tmp_path / "a.py")])
     assert names(live) == {"b", "c"}
+
+
+def test_unsaved_text_of_what_is_no_source_does_not_count(grow: Grow, tmp_path: Path) -> None:
+    live = grow({"a.py": "a = 1\n"})
+    notes = str(tmp_path / "notes.txt")
+    live.overlay([notes], {notes: "b = 1\n"})
+    live.overlay([], {})
+    assert names(live) == {"a"}

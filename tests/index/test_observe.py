@@ -98,3 +98,10 @@ def test_layouts_of_docstrings() -> None:
     assert docstring_style("Do.\n\nArgs:\n    x: it") == "google"
     assert docstring_style("Do.\n\nParameters\n----------\nx : int") == "numpy"
     assert docstring_style("Do.") == "plain"
+
+
+def test_only_what_begins_a_line_is_raised() -> None:
+    source = (
+        "# what a reader may raise\n    raise First\nx = 'raise Second'\nif x: raise Third\n\traise pkg.Fourth(x)\n"
+    )
+    assert {value for key, value in values("a.py", source) if key == "errors raised"} == {"First", "Fourth"}
