@@ -41,7 +41,7 @@ class Example(NamedTuple):
     labels: npt.NDArray[np.int8]  # USED, NOT_USED or NEUTRAL
 
 
-def collect(folder: str, sparing: bool, workers: int = 2) -> list[Example]:
+def collect(folder: str, sparing: bool, workers: int) -> list[Example]:
     """The examples of all tasks of a folder, in their order: each in every form that is measured and in one of BARE;
     or, to be `sparing` with many tasks, in three and in one of the others."""
     repositories = by_repository(load(folder))

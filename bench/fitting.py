@@ -22,13 +22,20 @@ from catboost import CatBoost, Pool
 from bench.examples import NEUTRAL, USED, Example
 from bench.tasks import Form
 from semctxd.ranking.features import FEATURES
-from semctxd.ranking.model import Ensemble, Forest
+from semctxd.ranking.model import Calibration, Ensemble, Forest, Model
 
 KINDS: dict[str, tuple[Form, ...]] = {
     "target": ("target", "short", "bare-target", "draft"),
     "free": ("no-target", "short-no-target", "bare", "existing"),
 }
 """Ensemble -> the forms of tasks that it is fitted on."""
+
+CALIBRATED: dict[str, tuple[str, tuple[Form, ...]]] = {
+    "target": ("target", ("target", "short", "bare-target")),
+    "draft": ("target", ("draft",)),
+    "free": ("free", ("no-target", "short-no-target", "bare")),
+}
+"""Kind of question -> its ensemble, and the forms whose confidence is made honest together."""
 
 _HARD, _EASY = 30, 15  # candidates that are not used: the most promising, and so many of the others
 _BLEND = 0.5
@@ -156,22 +163,23 @@ def table_of(example: Example) -> dict[str, list[float]]:
     return {name: column.tolist() for name, column in zip(FEATURES, example.features.T, strict=True)}
 
 
-def calibrated(fitted: Ensemble, held_out: Sequence[Example], precision: float) -> Ensemble:
-    """The ensemble with weights that make its log-odds honest on examples that it was not fitted on; then moved so that
-    at most the rest to the wanted precision is wrong of what is above even odds."""
+def calibration(kind: str, trial: Ensemble, held_out: Sequence[Example], precision: float) -> Calibration:
+    """Weights that make the log-odds honest of forests that were fitted without these examples; then moved so that at
+    most the rest to the wanted precision is wrong of what is above even odds."""
+    ensemble, forms = CALIBRATED[kind]
     parts, labels = [], []
     for example in held_out:
-        kept = example.labels != NEUTRAL
-        pair = [separate.scores(table_of(example), len(example.keys)) for separate in _apart(fitted)]
-        parts.append(np.array(pair).T[kept])
-        labels.append(example.labels[kept] == USED)
+        if example.form in forms:
+            kept = example.labels != NEUTRAL
+            pair = [separate.scores(table_of(example), len(example.keys)) for separate in _apart(trial)]
+            parts.append(np.array(pair).T[kept])
+            labels.append(example.labels[kept] == USED)
     scores, used = np.concatenate(parts), np.concatenate(labels)
     spread = float(scores[:, 1].std() / scores[:, 0].std())
     shares = np.array([_BLEND * spread, 1 - _BLEND])
     slope, offset = platt(scores @ shares, used)
     bar = bar_of(slope * (scores @ shares) + offset, used, precision)
-    weights = [float(f"{slope * share:.5g}") for share in shares]
-    return Ensemble(fitted.borders, fitted.questions, fitted.forests, weights, round(offset - bar, 4))
+    return Calibration(ensemble, [float(f"{slope * share:.5g}") for share in shares], round(offset - bar, 4))
 
 
 def _apart(fitted: Ensemble) -> list[Ensemble]:
@@ -210,6 +218,6 @@ def of_kind(examples: Iterable[Example], kind: str, repositories: Collection[str
     ]
 
 
-def encode(ensembles: Mapping[str, Ensemble]) -> bytes:
+def encode(model: Model) -> bytes:
     """The model file."""
-    return msgspec.json.encode(ensembles) + b"\n"
+    return msgspec.json.encode(model) + b"\n"

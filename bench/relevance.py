@@ -42,6 +42,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--tasks", metavar="DIR", required=True, help="a folder of tasks and their repositories")
     parser.add_argument("--half", choices=("first", "second"), help="every second repository, by name, alone")
     parser.add_argument("--quick", action="store_true", help="two tasks of each repository")
+    parser.add_argument("--each", metavar="N", type=int, help="so many tasks of each repository at most, spread evenly")
     parser.add_argument("--ours", action="store_true", help="the daemon alone")
     parser.add_argument("--aider", metavar="PYTHON", help="the python of an environment with aider-chat")
     parser.add_argument("--answers", metavar="FILE", type=Path, help="keep every answer, one JSON object a line")
@@ -52,8 +53,8 @@ def main(arguments: list[str]) -> int:
     if chosen.half:
         kept = halves(repositories)[chosen.half == "second"]
         repositories = {name: repositories[name] for name in sorted(kept)}
-    if chosen.quick:
-        repositories = {name: tasks[:2] for name, tasks in repositories.items()}
+    if most := 2 if chosen.quick else chosen.each:
+        repositories = {name: tasks[:: -(-len(tasks) // most)] for name, tasks in repositories.items()}
     judged: dict[tuple[str, Form], list[Judged]] = defaultdict(list)
     offered: list[offers.Offer] = []
     with Daemon(_CONFIG) as daemon, tempfile.TemporaryDirectory(prefix="semctx-relevance-") as place:

@@ -17,18 +17,18 @@ from pathlib import Path
 
 from bench import plot
 from bench.examples import Example, collect
-from bench.fitting import KINDS, Settings, calibrated, encode, fit, of_kind, rows, table_of
+from bench.fitting import CALIBRATED, KINDS, Settings, calibration, encode, fit, of_kind, rows, table_of
 from bench.scoring import MAIN_FIGURES, Answer, Judged, averages, tier
 from bench.tasks import FORMS, Form, Task, halves, load
 from semctxd.ranking.features import FEATURES
 from semctxd.ranking.files import chances
-from semctxd.ranking.model import Ensemble
+from semctxd.ranking.model import Ensemble, Model
 from semctxd.ranking.score import confidence
 
 MODEL = Path(__file__).parent.parent / "daemon" / "semctxd" / "ranking" / "model.json"
 _PRECISION = 0.75  # of the confident tier
 _OWN_WEIGHT = 2.0
-_CALIBRATED_ON = 10  # the first mined package of so many, by name, is kept for this
+_CALIBRATED_ON = 5  # the first mined package of so many, by name, is kept for this where there is nothing else
 _JUDGED = 100
 
 
@@ -47,51 +47,59 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
 
     started = time.monotonic()
-    mined, own = examples(chosen.mined, chosen.tasks, chosen.examples)
+    mined, own = examples(chosen.mined, chosen.tasks, chosen.examples, chosen.threads)
     settings = Settings(chosen.rounds, seed=chosen.seed, threads=chosen.threads)
     first, second = halves(example.repository for example in own)
     held_out = set() if chosen.hold_out_nothing else second
-    model = {kind: ensemble(kind, mined, own, held_out, settings) for kind in KINDS}
-    chosen.to.write_bytes(encode(model))
+    made = fitted(mined, own, held_out, settings)
+    chosen.to.write_bytes(encode(made))
+    model = made.by_kind()
     tasks = {task["id"]: task for folder in (chosen.mined, chosen.tasks) if folder for task in load(folder)}
     shown = [example for example in own if example.repository in second] if own else mined
     for line in figures(model, shown, tasks):
         print(line)
     if chosen.plot:
         plot.calibration({form: judge(model, shown, tasks, form) for form in FORMS}, chosen.plot)
-    made = provenance(chosen.mined, mined, own, (first | second) - held_out, settings)
-    chosen.to.with_suffix(".provenance.json").write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+    origin = provenance(chosen.mined, mined, own, (first | second) - held_out, settings)
+    chosen.to.with_suffix(".provenance.json").write_text(json.dumps(origin, indent=1) + "\n", "utf-8")
     print(f"{chosen.to}: {chosen.to.stat().st_size / 1e3:.0f} kB, {time.monotonic() - started:.0f} s")
     return 0
 
 
-def examples(mined: str, tasks: str | None, kept: Path | None) -> tuple[list[Example], list[Example]]:
+def examples(mined: str, tasks: str | None, kept: Path | None, workers: int) -> tuple[list[Example], list[Example]]:
     """The examples of both folders, read from `kept` if that file is there, and kept there else."""
     if kept and kept.exists():
         read: tuple[list[Example], list[Example]] = pickle.loads(kept.read_bytes())
         return read
-    found = collect(mined, sparing=True), collect(tasks, sparing=False) if tasks else []
+    found = collect(mined, True, workers), collect(tasks, False, workers) if tasks else []
     if kept:
         kept.write_bytes(pickle.dumps(found))
     return found
 
 
-def ensemble(
-    kind: str, mined: Sequence[Example], own: Sequence[Example], held_out: set[str], settings: Settings
-) -> Ensemble:
-    """Fitted on the mined tasks and on the other ones that are not held out; calibrated on every tenth mined package,
-    which is left out of the fit."""
-    apart = set(sorted({example.repository for example in mined})[::_CALIBRATED_ON])
-    ours = [example for example in of_kind(own, kind) if example.repository not in held_out]
-    theirs = [example for example in of_kind(mined, kind) if example.repository not in apart]
+def fitted(mined: Sequence[Example], own: Sequence[Example], held_out: set[str], settings: Settings) -> Model:
+    """Fitted on the mined tasks and on the other ones that are not held out; calibrated by forests that were fitted
+    without those others (or, where there are none, without some mined packages) on what these say of them."""
+    ours = [example for example in own if example.repository not in held_out]
     weights = dict.fromkeys((example.repository for example in ours), _OWN_WEIGHT)
-    fitted = fit(rows([*theirs, *ours], weights, settings.seed), settings)
-    return calibrated(fitted, of_kind(mined, kind, apart), _PRECISION)
+    everything = [*mined, *ours]
+    apart = set(weights) or set(sorted({example.repository for example in mined})[::_CALIBRATED_ON])
+    unseen = [example for example in everything if example.repository in apart]
+    ensembles, trials = {}, {}
+    for kind in KINDS:
+        examples = of_kind(everything, kind)
+        within = [example for example in examples if example.repository not in apart]
+        trials[kind] = fit(rows(within, weights, settings.seed), settings)
+        ensembles[kind] = fit(rows(examples, weights, settings.seed), settings)
+    return Model(
+        ensembles,
+        {kind: calibration(kind, trials[of], unseen, _PRECISION) for kind, (of, _) in CALIBRATED.items()},
+    )
 
 
 def answer(model: dict[str, Ensemble], example: Example) -> Answer:
     """What the model makes of an example: the ranking that the daemon gives."""
-    kind = next(kind for kind, forms in KINDS.items() if example.form in forms)
+    kind = "draft" if example.form == "draft" else next(kind for kind, forms in KINDS.items() if example.form in forms)
     scores = model[kind].scores(table_of(example), len(example.keys))
     order = sorted(range(len(scores)), key=lambda at: -scores[at])[:_JUDGED]
     keys = [example.keys[at] for at in order]

@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
     if chosen.examples:
         _, own = pickle.loads(chosen.examples.read_bytes())
     else:
-        own = collect(chosen.tasks, sparing=False)
+        own = collect(chosen.tasks, sparing=False, workers=1)
     _, held_out = halves(example.repository for example in own)
     tasks = {task["id"]: task for task in load(chosen.tasks)}
     shown = {form: [one for one in own if one.form == form and one.repository in held_out] for form in _FORMS}

@@ -25,7 +25,7 @@ from bench.tasks import BARE, FORMS, Task, load, question, write
 from bench.worth import GROUPS, figures
 
 from semctxd.ranking.features import FEATURES
-from semctxd.ranking.model import Ensemble
+from semctxd.ranking.model import Model
 
 ROOT = Path(__file__).parent.parent
 SOURCE = '''\
@@ -242,8 +242,9 @@ def test_examples_are_the_products_candidates_with_what_is_used(examples: list[E
 
 def test_a_small_model_learns_and_equal_data_give_an_equal_model(examples: list[Example], folder: Path) -> None:
     settings = Settings(rounds=20, depth=3, threads=1)
-    model = {"target": train.ensemble("target", examples, [], set(), settings)}
-    assert encode({"target": train.ensemble("target", examples, [], set(), settings)}) == encode(model)
+    made = train.fitted(examples, [], set(), settings)
+    assert encode(train.fitted(examples, [], set(), settings)) == encode(made)
+    model = made.by_kind()
     tasks = {task["id"]: task for task in load(folder)}
     shown = [example for example in of_kind(examples, "target") if example.form == "target"]
     judged = [Judged(tasks[one.task], train.answer(model, one)) for one in shown]
@@ -251,6 +252,11 @@ def test_a_small_model_learns_and_equal_data_give_an_equal_model(examples: list[
     assert tier(judged).precision >= 0.75
     (line,) = train.figures(model, shown, tasks)
     assert line.startswith("target") and "P@1 1.000" in line
+    assert model["draft"].forests is model["target"].forests
+    drafted = [example for example in of_kind(examples, "target") if example.form == "draft"]
+    assert (
+        averages([Judged(tasks[one.task], train.answer(model, one)) for one in drafted], cross=False)["P@1"][0] == 1.0
+    )
 
 
 def test_what_a_group_of_signals_is_worth(examples: list[Example], folder: Path) -> None:
@@ -265,11 +271,11 @@ def test_what_a_group_of_signals_is_worth(examples: list[Example], folder: Path)
 def test_a_model_that_was_written_is_read_with_the_same_scores(examples: list[Example]) -> None:
     import msgspec
 
-    made = {"free": train.ensemble("free", examples, [], set(), Settings(rounds=10, depth=4, threads=1))}
-    read_again = msgspec.json.decode(encode(made), type=dict[str, Ensemble])
+    made = train.fitted(examples, [], set(), Settings(rounds=10, depth=4, threads=1))
+    read_again = msgspec.json.decode(encode(made), type=Model)
     for example in of_kind(examples, "free")[:3]:
         table, count = table_of(example), len(example.keys)
-        assert read_again["free"].scores(table, count) == made["free"].scores(table, count)
+        assert read_again.by_kind()["free"].scores(table, count) == made.by_kind()["free"].scores(table, count)
 
 
 def test_the_daemon_is_asked_with_the_function_hidden(folder: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ are one big integer with a byte for each candidate: a tree costs a few operation
 number of candidates, and no array library is needed. Values are whole numbers of `unit`, so that sums are
 exact and the same everywhere.
 
-`model.json` holds ensembles by name. Features are known by their names; a candidate's column that a model does not
-ask for is not looked at.
+`model.json` holds ensembles by the kind of question. Features are known by their names; a candidate's column that a
+model does not ask for is not looked at.
 """
 
 from __future__ import annotations
@@ -139,6 +139,28 @@ class Ensemble(msgspec.Struct, frozen=True):
         return self.offset + sum(w * forest.mean for w, forest in zip(self.weights, self.forests, strict=True))
 
 
+class Calibration(msgspec.Struct, frozen=True):
+    """Weights and offset that are honest for questions of another kind than the ensemble's own."""
+
+    ensemble: str
+    weights: list[float]
+    offset: float
+
+
+class Model(msgspec.Struct, frozen=True):
+    """What `model.json` holds."""
+
+    ensembles: dict[str, Ensemble]
+    calibrations: dict[str, Calibration]  # kind of question -> the ensemble that judges it, and how
+
+    def by_kind(self) -> dict[str, Ensemble]:
+        """Kind of question -> its ensemble; the forests are shared."""
+        return self.ensembles | {
+            kind: msgspec.structs.replace(self.ensembles[one.ensemble], weights=one.weights, offset=one.offset)
+            for kind, one in self.calibrations.items()
+        }
+
+
 def _binned(borders: Sequence[float], column: Sequence[float]) -> bytes:
     """How many borders are below each value. Most columns are sparse, or the same for all candidates."""
     if column and column.count(column[0]) == len(column):
@@ -149,5 +171,5 @@ def _binned(borders: Sequence[float], column: Sequence[float]) -> bytes:
 
 @lru_cache(maxsize=1)
 def ensembles() -> dict[str, Ensemble]:
-    """The shipped model: `target` (the place is known) and `free` (it is not)."""
-    return msgspec.json.decode(files(__package__).joinpath("model.json").read_bytes(), type=dict[str, Ensemble])
+    """The shipped model: `target` (the place is known), `draft` (and so is a draft), `free` (the place is not)."""
+    return msgspec.json.decode(files(__package__).joinpath("model.json").read_bytes(), type=Model).by_kind()

@@ -24,7 +24,8 @@ class Ranked(NamedTuple):
 def rank(signals: Signals, count: int, explain: int = 0) -> list[Ranked]:
     """The `count` best candidates, best first; the first `explain` of them with shares."""
     ids = candidates(signals, max(count, CANDIDATES))
-    ensemble = ensembles()["target" if signals.question.file in signals.corpus.store.files else "free"]
+    placed, draft = signals.question.file in signals.corpus.store.files, signals.question.draft
+    ensemble = ensembles()["draft" if placed and draft else "target" if placed else "free"]
     table = columns(signals, ids)
     places = {id: at for at, id in enumerate(ids)}
     scores = dict(zip(ids, ensemble.scores(table, len(ids)), strict=True))
