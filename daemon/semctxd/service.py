@@ -235,9 +235,14 @@ class Service:
             await workspace.close()
 
     async def _witness(self, workspace: Workspace) -> None:
-        with anyio.CancelScope() as scope:
-            self._witnesses[workspace.root] = scope
-            await follow(workspace.folder_names, workspace.witnessed, recursive=False)
+        threads = anyio.to_thread.current_default_thread_limiter()
+        threads.total_tokens += 1  # it keeps one busy; with many workspaces none would be left for other work
+        try:
+            with anyio.CancelScope() as scope:
+                self._witnesses[workspace.root] = scope
+                await follow(workspace.folder_names, workspace.witnessed, recursive=False)
+        finally:
+            threads.total_tokens -= 1
 
     async def close_idle(self) -> None:
         """End workspaces and sessions that nobody has used for long."""
