@@ -9,6 +9,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from bench.crowding import of_clients, of_workspaces
@@ -16,6 +17,7 @@ from bench.generated import Words, generate
 from bench.growing import FULL, QUICK, Effort, Figures, grown
 from bench.options import Options
 from bench.places import INTENTS
+from bench.plot import lines
 from bench.repository import copy, installed
 from bench.rows import Peer, Row, Target, row
 
@@ -97,12 +99,39 @@ def run(options: Options) -> list[Row]:
     by_clients = _measured(
         {f"{number} clients": partial(of_clients, options.repository, number, hits) for number in clients}, failed
     )
+    if options.document:
+        draw(by_files, by_workspaces, Path(options.document).parent / "images")
     return [
         *_rows(OF_FILES, by_files, f"{sizes[0]} files"),
         *_rows(OF_WORKSPACES, by_workspaces, f"{workspaces[0]} workspaces"),
         *_rows(OF_CLIENTS, by_clients, f"{clients[0]} clients"),
         row("repositories and crowds that could not be measured", len(failed), "", None, Target("≤", 0)),
     ]
+
+
+def draw(by_files: Mapping[str, Figures], by_workspaces: Mapping[str, Figures], folder: Path) -> None:
+    """The curves, as pictures: of generated repositories by their files, and of workspaces by their number."""
+    pictures: tuple[tuple[str, Mapping[str, Figures], tuple[Measure, ...], tuple[str, ...], str], ...] = (
+        (
+            "scale-answers",
+            by_files,
+            OF_FILES,
+            ("new intent p50", "new intent in a file p50", "change to context"),
+            "ms",
+        ),
+        ("scale-index", by_files, OF_FILES, ("index", "switch to context", "switch to symbols"), "s"),
+        ("scale-memory", by_files, OF_FILES, ("indexer PSS", "ty PSS", "daemon PSS"), "MB"),
+        ("scale-workspaces", by_workspaces, OF_WORKSPACES, ("daemon PSS", "threads", "open files"), "MB, or how many"),
+    )
+    for picture, found, measures, chosen, unit in pictures:
+        kind = "workspaces" if found is by_workspaces else "files"
+        sizes = {int(name.split()[0]): figures for name, figures in found.items() if name.endswith(f" {kind}")}
+        series = {
+            one.said: [(size, figures[one.name]) for size, figures in sorted(sizes.items())]
+            for one in measures
+            if one.name in chosen
+        }
+        lines(series, (kind, unit), folder / f"{picture}.svg", log=True)
 
 
 def _measured(jobs: Mapping[str, Callable[[str], Figures]], failed: list[str]) -> dict[str, Figures]:

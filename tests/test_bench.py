@@ -66,7 +66,12 @@ def test_memory_is_looked_at_beside_questions_and_edits(tmp_path: Path) -> None:
 
 
 def test_scale_measures_files_and_workspaces_and_clients(tmp_path: Path) -> None:
-    rows = bench("scale", tmp_path / "repository")
+    document = tmp_path / "figures.md"
+    document.write_text("<!-- scale: begin -->\n<!-- scale: end -->\n")
+    rows = bench("scale", tmp_path / "repository", "--write", str(document))
+    assert {path.name for path in (tmp_path / "images").iterdir()} == {
+        f"scale-{name}.svg" for name in ("answers", "index", "memory", "workspaces")
+    }
     assert rows["repositories and crowds that could not be measured"]["met"]
     for name in ("repository", "500 files"):
         assert rows[f"{name}: definitions in it"]["value"] > 5

@@ -17,6 +17,8 @@ from semctxd.watch.inotify import ATTRIB, CREATE, DELETE, ISDIR, MODIFY, MOVED_F
 from semctxd.watch.trees import Trees
 from semctxd.watch.watches import View, Watches
 
+_NAMES = CONFIGURATION_ABOVE | {b"exclude"}  # a busy folder above many roots tells of much else
+
 
 class Posts:
     """The posts of all workspaces. `lose(trees, path)` is called when a folder on the way to a top is another or gone,
@@ -50,7 +52,7 @@ class Posts:
                 self._configured(trees, post, What.MODIFIED)
         elif not mask & NAMES:
             pass
-        elif path in _configuration(trees):
+        elif name in _NAMES and path in _configuration(trees):
             self.man(trees)
             self._configured(trees, path, What.GONE if mask & (DELETE | MOVED_FROM) else What.APPEARED)
         elif tops := set(trees.tops_within(path)):
