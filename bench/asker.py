@@ -11,13 +11,12 @@ import socket
 import sys
 from time import perf_counter_ns
 
-_BUFFER_BYTES = 1 << 20
+_READ_BYTES = 1 << 16
 
 
 def main() -> None:
     """Ask until standard input ends."""
     connection = socket.socket(fileno=int(sys.argv[1]))
-    buffer = bytearray(_BUFFER_BYTES)
     requests = list(iter(sys.stdin.buffer.readline, b"\n"))
     for _ in sys.stdin.buffer:
         times = []
@@ -25,9 +24,9 @@ def main() -> None:
         for request in requests:
             started = perf_counter_ns()
             connection.sendall(request)
-            got = connection.recv_into(buffer)
-            while got and buffer[got - 1] != 10:
-                got = connection.recv_into(buffer)
+            reply = connection.recv(_READ_BYTES)
+            while reply and reply[-1] != 10:
+                reply += connection.recv(_READ_BYTES)
             times.append(perf_counter_ns() - started)
         print([began, perf_counter_ns(), times], flush=True)
 

@@ -9,17 +9,16 @@ import socket
 import sys
 from itertools import cycle
 
-_BUFFER_BYTES = 1 << 18
+_READ_BYTES = 1 << 16
 
 
 def main() -> None:
     """Serve until the other side closes."""
     replies = cycle(sys.stdin.buffer.read().splitlines(keepends=True))
     connection = socket.socket(fileno=int(sys.argv[1]))
-    buffer = bytearray(_BUFFER_BYTES)
-    while got := connection.recv_into(buffer):
-        while got and buffer[got - 1] != 10:
-            got = connection.recv_into(buffer)
+    while data := connection.recv(_READ_BYTES):
+        while data[-1] != 10:
+            data += connection.recv(_READ_BYTES)
         connection.sendall(next(replies))
 
 

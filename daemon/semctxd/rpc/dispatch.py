@@ -7,6 +7,7 @@ is given our own decoder, validator and serializer, and methods that raise nothi
 from __future__ import annotations
 
 import errno
+import inspect
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
@@ -73,9 +74,14 @@ def method(
         described = error.to_json()
         return Error(described["code"], described["message"], described["data"])
 
+    call.__signature__ = _SIGNATURE  # type: ignore[attr-defined]  # it is asked for, and worked out anew, by each request
     return call
 
 
+async def _any(context: Context, /, **params: object) -> None: ...
+
+
+_SIGNATURE = inspect.signature(_any)
 _INVALID_MEMBER: dict[str, Any] = {"jsonrpc": "2.0", "id": None, "method": "", "params": {}}
 
 

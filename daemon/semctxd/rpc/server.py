@@ -12,6 +12,7 @@ import itertools
 import select
 import time
 from contextlib import suppress
+from functools import partial
 from time import perf_counter
 from typing import Literal, cast
 
@@ -304,11 +305,13 @@ class Connection(asyncio.Protocol):
         facts = {"method": method, "ms": round(seconds * 1e3, 3), "error": error, "cached": cached}
         facts |= {"client": self.client, "root": params.get("root", "")}
         is_slow = bool(slow_s) and seconds >= slow_s
+        say = _log.info
         if is_slow:
             said = msgspec.json.encode(params)[:_MAX_SAID_BYTES].decode(errors="replace")
-            _log.warning("request", **facts, slow=True, params=said)
-        else:
-            _log.info("request", **facts)
+            facts |= {"slow": True, "params": said}
+            say = _log.warning
+        # once the reply has been written: nobody waits for a line
+        asyncio.get_running_loop().call_soon(partial(say, "request", **facts))
         if error or is_slow:
             recent: RecentRequest = {
                 "at": round(time.time(), 3),
