@@ -267,6 +267,12 @@ def sources(config: Config) -> Sources:
     return made
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What runs in the tests' own process leaves no snapshots with the user either."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("caches"))
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
