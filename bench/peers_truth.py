@@ -165,7 +165,9 @@ def _question(ty: Ty, root: str, source: Source, place: Place) -> Question | Non
         if use_file == file or use_file not in source.texts:
             continue
         use_text = source.texts[use_file][use_line - 1]
-        if use_text.isascii() and use_text[use_column:].startswith(name) and "import" not in use_text:
+        if source.texts[use_file].count(use_text) > 1 or not use_text.isascii():
+            continue  # Serena is told a place by an expression that only one line may match
+        if use_text[use_column:].startswith(name) and "import" not in use_text:
             break
     else:
         return None
