@@ -226,6 +226,34 @@ def test_a_disk_change_below_an_open_document(daemon: Daemon, repo: Path, style:
     assert finds(editor, repo, "value") == (style != "delete")
 
 
+@pytest.mark.parametrize("asked_before", [False, True])
+@pytest.mark.parametrize("shown_by", ["document", "closed document", "check", "document that was there"])
+def test_a_file_that_comes_after_it_was_shown(daemon: Daemon, repo: Path, shown_by: str, asked_before: bool) -> None:
+    """As a generator does: the text is checked, then written."""
+    editor, other = daemon.client(), daemon.client()
+    if shown_by == "document that was there":
+        show(editor, repo, value("str"))
+        assert sees(editor, repo) == "str"
+    (repo / ONE).unlink()
+    if asked_before:
+        assert sees(other, repo) == ""
+    if shown_by == "check":
+        assert editor.ask("code/check", root=str(repo), file=ONE, text=value("float"))["checked"] == 1
+    else:
+        show(editor, repo, value("str"))
+        sees(editor, repo)
+    if shown_by == "closed document":
+        editor.ask("document/close", root=str(repo), file=ONE)
+        assert sees(editor, repo) == ""
+    (repo / ONE).write_text(value("float"))
+    is_open = "document" in shown_by and "closed" not in shown_by
+    assert (sees(editor, repo), sees(other, repo)) == ("str" if is_open else "float", "float")
+    if is_open:
+        editor.ask("document/close", root=str(repo), file=ONE)
+    (repo / ONE).write_text(value("bytes"))
+    assert (sees(other, repo), sees(editor, repo)) == ("bytes", "bytes")
+
+
 def test_another_file_changes_while_a_document_is_open(daemon: Daemon, repo: Path) -> None:
     editor = daemon.client()
     show(editor, repo, value("str"))

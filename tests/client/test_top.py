@@ -119,6 +119,13 @@ def test_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert "pip install 'semctx[cli]'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [["top"], ["top", "--json"]])
+def test_without_a_terminal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "semctx metrics --json" in capsys.readouterr().err
+
+
 def reading(uptime_s: float, total: int, cached: int = 0, sum_ms: float = 0.0) -> Any:
     return {"uptime_s": uptime_s, "operations": {"m": {"total": total, "cached": cached, "sum_ms": sum_ms}}}
 

@@ -142,6 +142,7 @@ def test_files_that_cannot_be_shown(live: LiveIndex, tmp_path: Path) -> None:
             "latin.py": "x = 'h\u00e4'\n".encode("latin-1"),
             "declared.py": "# coding: latin-1\nx = 'h\u00e4'\n".encode("latin-1"),
             "strange.py": b"# coding: klingon\n",
+            "hex.py": b"# coding: hex\n",
             "huge.py": b"x = 1\n" * 400_000,
         },
     )
@@ -152,7 +153,7 @@ def test_files_that_cannot_be_shown(live: LiveIndex, tmp_path: Path) -> None:
 
     assert (error("binary.py").type, error("binary.py").message) == ("FileRefused", "binary.py is binary")
     assert error("latin.py").message.startswith("latin.py is no text: ")
-    assert error("strange.py").type == "FileRefused"
+    assert (error("strange.py").type, error("hex.py").type) == ("FileRefused", "FileRefused")
     assert error("huge.py").message == "huge.py is larger than 2 MB"
     assert (error("loop.py").type, error("nothing.py").type) == ("FileNotFound", "FileNotFound")
     assert error("pkg").message == "pkg is a folder"

@@ -222,7 +222,9 @@ def test_source_encodings() -> None:
     assert decode("# coding: latin-1\nx = 'ä'".encode("latin-1")) == "# coding: latin-1\nx = 'ä'"
     assert decode("\ufeffx = 'ä'".encode()) == "x = 'ä'"
     assert decode(b"x = '\xff'") == "x = '\ufffd'"
-    assert decode("# coding: nonsense\nx = 'ä'".encode()) == "# coding: nonsense\nx = 'ä'"
+    for encoding in ("nonsense", "hex", "rot13", "zlib", "undefined", "idna"):  # none, no text, or it cannot replace
+        text = f"# coding: {encoding}\nx = 'ä'"
+        assert decode(text.encode()) == text
 
 
 def test_terms_are_weighed_by_field_and_length() -> None:

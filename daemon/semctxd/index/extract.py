@@ -86,10 +86,15 @@ def decode(data: bytes) -> str | None:
     if data.isascii():
         return data.decode("ascii")
     try:
-        encoding = encoding_of(data)
-    except SyntaxError:  # an unknown encoding, or bytes that are not the UTF-8 they should be
-        encoding = "utf-8-sig"
-    return data.decode(encoding, errors="replace")
+        return data.decode(encoding_of(data), errors="replace")
+    except (
+        NO_TEXT
+    ):  # an unknown encoding, one of something else than text, or bytes that are not the UTF-8 they should be
+        return data.decode("utf-8-sig", errors="replace")
+
+
+NO_TEXT = (SyntaxError, LookupError, UnicodeError)
+"""What `encoding_of` and decoding with it raise."""
 
 
 def encoding_of(data: bytes) -> str:

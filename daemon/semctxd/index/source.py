@@ -7,7 +7,7 @@ import re
 
 from semctx.errors import SemctxError
 from semctxd.index import build
-from semctxd.index.extract import MAX_BYTES, decode, encoding_of
+from semctxd.index.extract import MAX_BYTES, NO_TEXT, decode, encoding_of
 from semctxd.index.live import LiveIndex
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -62,7 +62,7 @@ def read(live: LiveIndex, file: str) -> Source:
         raise SemctxError("FileRefused", f"{file} is binary")
     try:
         return Source(data.decode(encoding_of(data)))
-    except (SyntaxError, UnicodeDecodeError) as error:
+    except NO_TEXT as error:
         raise SemctxError("FileRefused", f"{file} is no text: {error}") from None
 
 

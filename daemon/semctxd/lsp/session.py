@@ -134,6 +134,7 @@ class LspSession(Child):
         """See Child: show the overlays, then settle the ledger."""
         if switch := self._shown.switch(overlays):
             self.write(*self._opened.close_all(), *switch)
+            self.ledger.shows(self._shown.files)
         self._tell()
 
     def _tell(self) -> None:

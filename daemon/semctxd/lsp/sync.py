@@ -3,7 +3,9 @@
 A notice alone does not make a server fresh, and each wants another cure: its recipe is data in `servers.toml`. What
 was measured of ty: a file that exists is told as *created* (told as changed, a new file stays unknown); a folder that
 appeared is told by its top, or imports of it that failed once stay unresolved; a file whose modification time did not
-rise stays stale whatever is told, and an open and a close of it cure that.
+rise stays stale whatever is told, and an open and a close of it cure that; a document whose file was not there is taken
+for a file from then on, so that it is no news when the file comes, and imports of it stay unresolved until its folder
+is told.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Ledger:
         self._recipe = recipe
         self._language_id = language_id
         self._due: dict[str, bool] = {}  # path -> whether it is new or gone, in the order of their last change
+        self._phantoms: set[str] = set()  # files that were shown and are not there
         self.outdated = False  # nothing but another run of the server will do
         self.notices = 0
         self.nudges = 0
@@ -58,7 +61,12 @@ class Ledger:
     def clear(self) -> None:
         """Nothing is due: the server is gone, and the next one reads the disk."""
         self._due.clear()
+        self._phantoms.clear()
         self.outdated = False
+
+    def shows(self, files: Iterable[str]) -> None:
+        """The server is shown a text for each of these files from now on."""
+        self._phantoms.update(file for file in files if not os.path.exists(file))
 
     def __bool__(self) -> bool:
         return bool(self._due)
@@ -94,6 +102,12 @@ class Ledger:
             signs |= kind in self._recipe.signs
             as_created = is_new or self._recipe.tells == "created"
             events.append({"uri": uri, "type": _DELETED if not found else _CREATED if as_created else _CHANGED})
+            if found and path in self._phantoms:
+                self._phantoms.discard(path)
+                if not self._recipe.signs:
+                    events.append({"uri": to_uri(os.path.dirname(path)), "type": _CREATED})
+            elif not found and path in shown:
+                self._phantoms.add(path)
             unread = found and 0 < quiet_ns < found.st_mtime_ns <= now_ns
             if is_file and found and not unread and path not in shown:
                 stale.append(uri)
