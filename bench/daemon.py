@@ -99,6 +99,9 @@ class Daemon:
         self.socket = os.path.join(self.place, "s")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "SEMCTX_"))}
         places = dict.fromkeys(("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), self.place)
+        os.environ["XDG_CACHE_HOME"] = (
+            self.place
+        )  # a server beside it unpacks its own files there, too, as answers name them
         self.environment = {**kept, **places, "SEMCTX_SOCKET": self.socket, **ENVIRONMENT}
         self._clients: list[Client] = []
         self.process: subprocess.Popen[bytes]

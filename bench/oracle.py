@@ -15,7 +15,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 _DEADLINE_S = 600.0  # of the whole conversation
-_KEPT_ENVIRONMENT = ("HOME", "PATH", "TMPDIR")  # no PYTHONPATH
+_KEPT_ENVIRONMENT = ("HOME", "PATH", "TMPDIR", "XDG_CACHE_HOME")  # no PYTHONPATH
 _CAPABILITIES = {
     "general": {"positionEncodings": ["utf-16"]},
     "workspace": {"configuration": True, "workspaceFolders": True},

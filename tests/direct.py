@@ -86,9 +86,11 @@ class Direct:
 
 
 @contextmanager
-def direct(root: Path, interpreter: str) -> Iterator[Direct]:
-    """ty on that root, ended in the end."""
+def direct(root: Path, interpreter: str, caches: Path | None = None) -> Iterator[Direct]:
+    """ty on that root, ended in the end. Below `caches` lie the files of its own that answers name."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # whose modules ty would offer
+    if caches:
+        env["XDG_CACHE_HOME"] = str(caches)
     process = subprocess.Popen(
         TY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root, env=env
     )

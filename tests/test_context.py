@@ -13,7 +13,7 @@ import pytest
 
 from semctx.errors import SemctxError
 from semctxd import context
-from semctxd.config.schema import Config
+from semctxd.config.schema import Config, Index
 from semctxd.lsp.interpreter import Environment
 from semctxd.service import Service
 from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, sources
@@ -173,7 +173,7 @@ async def test_an_indexer_that_answers_nonsense_is_an_internal_error(
     repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with anyio.create_task_group() as tasks:
-        service = Service(sources(Config()), tasks)
+        service = Service(sources(Config(index=Index(snapshot=False))), tasks)
         workspace = await service.workspace(str(repo))
         workspace.indexer.argv = command("rude", "echoes", tmp_path / "record")
         reply: asyncio.Future[SemctxError | None] = asyncio.get_running_loop().create_future()

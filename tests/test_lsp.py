@@ -56,8 +56,8 @@ def client(shared: Daemon) -> Wire:
 
 
 @pytest.fixture(scope="module")
-def ty(repo: Path) -> Iterator[Direct]:
-    with direct(repo, resolve(str(repo), "", os.environ)) as server:
+def ty(shared: Daemon, repo: Path) -> Iterator[Direct]:
+    with direct(repo, resolve(str(repo), "", os.environ), shared.place / "cache") as server:
         yield server
 
 
