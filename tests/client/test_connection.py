@@ -349,6 +349,26 @@ def test_an_interrupt_in_the_middle_of_a_request_ends_the_connection(peer: Peer)
         assert daemon.request("x") == 1
 
 
+def test_listening_hears_notifications_until_the_connection_ends(peer: Peer) -> None:
+    def script(talk: Talk) -> None:
+        talk.hello()
+        ready.wait(10)
+        talk.send({"jsonrpc": "2.0", "method": "events/sessions", "params": {"number": 1}})
+
+    ready = threading.Event()  # or it might be heard with the answer to hello
+    heard: list[Any] = []
+    peer.plays(script)
+    with semctx.connect(on_notification=lambda method, params: heard.append((method, params))) as daemon:
+        ready.set()
+        with pytest.raises(SemctxError) as lost:
+            daemon.listen()
+        daemon.close()
+        with pytest.raises(SemctxError) as caught:
+            daemon.listen()
+    assert heard == [("events/sessions", {"number": 1})]
+    assert (lost.value.type, caught.value.type) == ("ConnectionLost", "ConnectionLost")
+
+
 def test_the_daemon_goes_before_the_request_is_out(peer: Peer) -> None:
     def script(talk: Talk) -> None:
         talk.hello()
