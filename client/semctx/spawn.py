@@ -60,9 +60,8 @@ def dial(path: str, deadline: float) -> socket.socket | None:
             return None
         if problem != errno.EAGAIN or time.monotonic() > deadline:
             raise SemctxError("DaemonUnavailable", f"{path}: {os.strerror(problem)}")
-        time.sleep(
-            _RETRY_S
-        )  # more clients at once than the daemon's backlog holds; poll(2) does not tell when it has room
+        # more clients at once than the daemon's backlog holds, and poll(2) does not tell when it has room
+        time.sleep(_RETRY_S)
     return None
 
 

@@ -45,7 +45,7 @@ async def test_an_indexer_that_reads_on_is_given_the_time_that_it_needs(tmp_path
 import json, sys, time
 from semctx.framing import frame
 for read in range(15):
-    time.sleep(0.1)
+    time.sleep(0.1)  # all in all longer than `start_s`, which is what is tested
     params = {**dict.fromkeys(("files", "symbols", "scan_ms", "restored", "updates"), 0), "snapshot": ""}
     said = {"jsonrpc": "2.0", "method": "state", "params": {**params, "read": read, "to_read": 15}}
     sys.stdout.buffer.write(frame(json.dumps(said).encode(), headers=True))

@@ -199,13 +199,13 @@ def of_another_root(snapshot: Path) -> None:
     path(live).rename(snapshot)
 
 
-def sealed(payload: bytes) -> Callable[[Path], None]:
+def vouched(payload: bytes) -> Callable[[Path], None]:
     """A snapshot that says of itself that all is well."""
 
-    def seal(snapshot: Path) -> None:
+    def vouch(snapshot: Path) -> None:
         snapshot.write_bytes(snapshot.read_bytes()[:16] + digest(payload) + payload)
 
-    return seal
+    return vouch
 
 
 @pytest.mark.parametrize(
@@ -218,10 +218,10 @@ def sealed(payload: bytes) -> Callable[[Path], None]:
         (open_to_others, "it is not this user's alone"),
         (be_a_pipe, "it is not this user's alone"),
         (lead_elsewhere, "Too many levels of symbolic links"),
-        (sealed(b"\x90"), "pop from empty list"),
-        (sealed(msgspec.msgpack.encode([{"a": (b"", b"")}, {"a": b"1"}, {}, {}, {}, {}])), "multiple of"),
-        (sealed(msgspec.msgpack.encode([{}] * 6 + [[(b"", 1, ["a.py"])]])), "of at least length 6"),
-        (sealed(b"no msgpack"), "Expected `array`"),
+        (vouched(b"\x90"), "pop from empty list"),
+        (vouched(msgspec.msgpack.encode([{"a": (b"", b"")}, {"a": b"1"}, {}, {}, {}, {}])), "multiple of"),
+        (vouched(msgspec.msgpack.encode([{}] * 6 + [[(b"", 1, ["a.py"])]])), "of at least length 6"),
+        (vouched(b"no msgpack"), "Expected `array`"),
     ],
 )
 def test_what_is_in_doubt_is_discarded(root: Path, kept: Path, harm: Callable[[Path], None], why: str) -> None:

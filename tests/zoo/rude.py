@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import Any
 
 how, record = sys.argv[1:]
@@ -111,7 +110,7 @@ def misbehave(number: int, asked: int) -> None:
         case "closes its ears":
             os.close(0)
             while True:
-                time.sleep(3600)
+                signal.pause()
         case "stops":
             os.kill(os.getpid(), signal.SIGSTOP)
         case "200 MB":
@@ -123,9 +122,9 @@ def misbehave(number: int, asked: int) -> None:
             hoard.append(b"x" * 300_000_000)
         case "stops reading":
             while True:
-                time.sleep(3600)
+                signal.pause()
         case "leaves a child":
-            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+            child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
             answer(number, child.pid)
         case "ignores its end":
             answer(number, os.getpid())
@@ -169,5 +168,5 @@ if how == "ignores its end":
         main()
     except SystemExit:
         while True:
-            time.sleep(3600)
+            signal.pause()
 main()

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ async def misbehave() -> Any:
             print("out of memory", file=sys.stderr, flush=True)
             os._exit(7)
         case "hangs":
-            time.sleep(3600)
+            signal.pause()
         case "stops":
             os.kill(os.getpid(), signal.SIGSTOP)
         case "floods standard error":
@@ -64,7 +63,7 @@ async def misbehave() -> Any:
             hoard.append(b"x" * 300_000_000)
             await asyncio.Event().wait()
         case "a child grows":
-            grow = "import time; hoard = b'x' * 300_000_000; time.sleep(3600)"
+            grow = "import signal; hoard = b'x' * 300_000_000; signal.pause()"
             subprocess.Popen([sys.executable, "-c", grow])
             await asyncio.Event().wait()
     return os.getpid()
