@@ -258,17 +258,14 @@ class Service:
         """Measure the sessions, and end what takes more than `[sessions]` allows: at once what does so alone, and where
         all together do, those that are idle, the longest unused first. The one used last stays."""
         children = [session for workspace in self.workspaces.values() for session in workspace.sessions]
-        running = {pid: session for session in children if (pid := session.pid)}
+        running = {session: pid for session in children if (pid := session.pid)}
         if not running:
             return
-        found = await anyio.to_thread.run_sync(memory.of_groups, tuple(running))
+        found = await anyio.to_thread.run_sync(memory.of_groups, tuple(running.values()))
         bounds = self.config.sessions
-        sessions = []
-        for pid, session in running.items():
-            if session.pid != pid:  # it ended meanwhile
-                continue
-            sessions.append(session)
-            session.memory_bytes = found.get(pid, session.memory_bytes)
+        sessions = [session for session, pid in running.items() if session.pid == pid]  # the others ended meanwhile
+        for session in sessions:
+            session.memory_bytes = found.get(running[session], session.memory_bytes)
             if session.memory_bytes > bounds.max_bytes:
                 why = f"{session.name} took {session.memory_bytes} bytes of memory, of {bounds.max_bytes} that it may"
                 session.broken(why, "Raise [sessions] max_bytes if it needs more.")
