@@ -14,6 +14,7 @@ import pytest
 
 from semctx import __version__
 from semctxd.config.schema import Config
+from semctxd.rpc.methods import TABLE
 from semctxd.rpc.queries import Routes
 from semctxd.rpc.server import Connection
 from semctxd.service import Service
@@ -475,7 +476,7 @@ async def test_a_client_of_another_user_is_not_listened_to(tmp_path: Path) -> No
     async with anyio.create_task_group() as tasks:
         service, routes = Service(sources(Config()), tasks), Routes()
         path = str(tmp_path / "s")
-        server = await asyncio.get_running_loop().create_unix_server(lambda: Connection(service, routes), path)
+        server = await asyncio.get_running_loop().create_unix_server(lambda: Connection(service, routes, TABLE), path)
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(json.dumps(HEALTH).encode() + b"\n")
         assert b'"status":"ok"' in await reader.readline()

@@ -11,6 +11,7 @@ import socket
 
 from semctxd import logs
 from semctxd.rpc.listen import Listener
+from semctxd.rpc.methods import TABLE
 from semctxd.rpc.queries import Routes
 from semctxd.rpc.server import Connection
 from semctxd.service import Service
@@ -62,6 +63,6 @@ class Door:
     async def _enter(self, client: socket.socket) -> None:
         client.setblocking(False)
         try:
-            await self._loop.connect_accepted_socket(lambda: Connection(self._service, self._routes), client)
+            await self._loop.connect_accepted_socket(lambda: Connection(self._service, self._routes, TABLE), client)
         finally:
             self._entering -= 1

@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import select
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
@@ -25,9 +26,8 @@ from semctx.protocol import RecentRequest
 from semctxd import logs
 from semctxd.errors import Cancelled, InvalidRequest, OutOfFiles, ParseError, ShuttingDown, TooManyRequests
 from semctxd.lsp.interpreter import Environment
-from semctxd.rpc.dispatch import dispatch, error_reply, refused_batch
+from semctxd.rpc.dispatch import Method, dispatch, error_reply, refused_batch
 from semctxd.rpc.listen import peer_uid
-from semctxd.rpc.methods import TABLE
 from semctxd.rpc.queries import Route, Routes, around, no_routes
 from semctxd.rpc.question import UNREADABLE, question
 from semctxd.service import Service
@@ -62,8 +62,9 @@ _numbers = itertools.count(1)  # of connections
 class Connection(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, service: Service, routes: Routes) -> None:
+    def __init__(self, service: Service, routes: Routes, methods: Mapping[str, Method]) -> None:
         self.service = service
+        self._methods = methods
         self._all_routes = routes
         self.number = next(_numbers)
         self._numbers = itertools.count(1)  # of requests that are no hits
@@ -257,7 +258,7 @@ class Connection(asyncio.Protocol):
             logs.number_request(f"{self.number}.{next(self._numbers)}")
             with self.service.request():
                 with scope:
-                    reply = await dispatch(message, TABLE, self, self.service.config.daemon.max_batch)
+                    reply = await dispatch(message, self._methods, self, self.service.config.daemon.max_batch)
                     if reply:
                         self.send(reply)
                 if scope.cancelled_caught:
