@@ -42,7 +42,7 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("context/query", {"intent": "x", "targetFile": "../a.py"}, "OutsideRoot", "lies outside"),
         ("document/open", {"file": "../a.py", "text": ""}, "OutsideRoot", "lies outside"),
         ("symbols/hover", {"file": "shop/prices.py", "line": 99, "column": 0}, "PositionOutside", "no line 99"),
-        ("symbols/hover", {"file": "shop/prices.py", "line": 1, "column": 99}, "PositionOutside", "no column 99"),
+        ("symbols/hover", {"file": "shop/prices.py", "line": 1, "column": 99}, "PositionOutside", "ends before that"),
         ("symbols/references", {"name": "Prize"}, "SymbolNotFound", "'Prize'"),
         ("symbols/find", {"name": "Price.wiht_tax"}, "SymbolNotFound", "'Price.wiht_tax'"),
         ("symbols/overview", {"file": "binary.py"}, "FileRefused", "is binary"),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, manager_at
+from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, importing, manager_at
 from tests.zoo import command, configured
 
 
@@ -133,6 +133,30 @@ def test_a_wrong_one_is_refused_with_its_line_and_the_old_one_stays(daemon: Daem
     check = semctx(daemon, "config", "check", "--json")
     assert (check.returncode, json.loads(check.stdout)) == (0, {"problems": []})
     assert semctx(daemon, "config", "check").stdout == "the configuration is right\n"
+
+
+def test_a_restart_with_a_wrong_one_leaves_the_daemon_running(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.configure("[cache]\nttl_s = 7\n[http]\nprt = 7\n")
+    restart = semctx(daemon, "restart")
+    problem = f"{file_of(daemon)}:4: [http] has no prt; allowed are port"
+    assert (restart.returncode, restart.stdout) == (1, "")
+    assert restart.stderr.startswith(f"semctx: {problem}\n")
+    assert "nothing was stopped" in restart.stderr
+    assert daemon.client().ask("cache/stats")["ttl_s"] == 100
+    assert daemon.client().ask("health")["pid"] == daemon.pid
+
+
+@pytest.mark.parametrize(("broken", "why"), [("raise ImportError('gone')", "ImportError: gone"), ("exit(7)", "code 7")])
+def test_a_restart_with_a_broken_program_leaves_the_daemon_running(
+    daemon: Daemon, tmp_path: Path, broken: str, why: str
+) -> None:
+    (tmp_path / "msgspec.py").write_text(broken)
+    daemon.env.update(importing(tmp_path))
+    restart = semctx(daemon, "restart", "--json")
+    error = json.loads(restart.stderr)["error"]
+    assert (restart.returncode, error["data"]["type"]) == (3, "DaemonUnavailable")
+    assert why in error["message"]
+    assert daemon.client().ask("health")["pid"] == daemon.pid
 
 
 def test_a_workspace_s_file_is_checked_too(daemon: Daemon, repo: Path) -> None:

@@ -224,7 +224,16 @@ def test_one_that_failed_is_started_anew_on_request(told: Callable[[str], Wire],
     error = client.fails("lsp/request", **hover(repo))
     assert kind(error) == "ServerUnavailable"
     assert "semctx restart-server ty" in error["data"]["hint"]
-    assert any(f"`semctx restart-server ty --root {repo}`" in reason for reason in client.ask("health")["reasons"])
+    for asked in ({}, {"root": str(repo)}):
+        health = client.ask("health", **asked)
+        assert health["status"] == "failing"
+        assert any(f"`semctx restart-server ty --root {repo}`" in reason for reason in health["reasons"])
+    client.ask("symbols/overview", root=str(repo / "shop"))
+    other = client.ask("health", root=str(repo / "shop"))  # how a server of another workspace ended is not its affair
+    assert (other["status"], other["reasons"]) == ("ok", [])
+    assert [space["root"] for space in other["workspaces"]] == [str(repo / "shop")]
+    assert client.ask("health", root=str(repo.parent))["workspaces"] == []  # not open
+    assert kind(client.fails("health", root="/")) == "RootRefused"
     told("rude: echoes")
     assert client.ask("session/restart", root=str(repo), name="ty") == {"names": ["ty"]}
     assert client.ask("lsp/request", **hover(repo))["result"]

@@ -132,9 +132,9 @@ def lsp(
     return "lsp/request", request, as_is
 
 
-def health(root: str) -> Call[HealthResult]:
-    """Whether all is well with the daemon, and if not, what to do (`health`)."""
-    return "health", {}, as_is
+def health(root: str, workspace: str | None = None) -> Call[HealthResult]:
+    """Whether all is well with the daemon and all workspaces, or one, and if not, what to do (`health`)."""
+    return "health", given(root=workspace), as_is
 
 
 def metrics(root: str) -> Call[MetricsResult]:

@@ -139,6 +139,11 @@ ERRORS: dict[str, ErrorKind] = {
         "There is no systemd here, or it refused.",
         "Nothing is needed: the first client starts the daemon.",
     ),
+    "FileUnusable": ErrorKind(
+        -32034,
+        "A file or stream of the client's own cannot be read or written.",
+        "See the message, which is the operating system's.",
+    ),
     "Timeout": ErrorKind(-32032, "No reply within the client's time-out.", "Retry with a longer time-out."),
 }
 """Every error type: JSON-RPC code, when it is raised, what to do."""

@@ -15,6 +15,7 @@ import time
 from semctx.errors import SemctxError
 
 _RETRY_S = 0.01
+_EX_OK, _EX_CONFIG = 0, 78  # of `semctxd --check-config`
 _PATIENCE_S = 0.2  # how long a daemon that is said to listen may refuse before another one is tried
 
 
@@ -90,10 +91,18 @@ def is_installed() -> bool:
 
 
 def check_config(root: str) -> list[str]:
-    """What is wrong in the user's configuration and in that of the workspace `root`. Raises SemctxError."""
+    """What is wrong in the user's configuration, and in that of the workspace `root` unless it is "". Raises
+    SemctxError."""
     import subprocess
 
-    done = subprocess.run(_semctxd("--check-config", root), stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(_semctxd("--check-config", root), capture_output=True, text=True, check=False)
+    if done.returncode not in (_EX_OK, _EX_CONFIG):
+        said = done.stderr.strip().splitlines()
+        raise SemctxError(
+            "DaemonUnavailable",
+            f"the daemon's program does not run: {said[-1] if said else f'exit code {done.returncode}'}",
+            hint="Install it anew: pip install --force-reinstall 'semctx[daemon]'",
+        )
     return done.stdout.splitlines()
 
 

@@ -43,13 +43,17 @@ _WHAT_TO_DO = {
 }
 
 
-def report(service: Service) -> HealthResult:
-    """`HealthResult` of the protocol."""
-    workspaces = [_workspace(workspace) for workspace in service.workspaces.values()]
+def report(service: Service, root: str | None = None) -> HealthResult:
+    """`HealthResult` of the protocol: of the daemon, and of the workspace of that root alone, or of all.
+
+    Raises RootRefused or RootNotFound.
+    """
+    chosen = service.chosen(root)
+    workspaces = [_workspace(workspace) for workspace in chosen]
     reasons = [
         f"{state['root']}: {_WHAT_TO_DO.get(reason, reason)}" for state in workspaces for reason in state["degraded"]
     ]
-    for workspace in service.workspaces.values():
+    for workspace in chosen:
         if workspace.settings.problem:
             reasons.append(f"{workspace.root}: {workspace.settings.problem}")
         reasons += [
@@ -68,7 +72,7 @@ def report(service: Service) -> HealthResult:
         if session["state"] == "failed"
     ]
     reasons += service.problems.values()
-    missed = sum(workspace.witness["missed"] for workspace in service.workspaces.values())
+    missed = sum(workspace.witness["missed"] for workspace in chosen)
     if missed:
         reasons.append(f"the second watcher saw {missed} changes that the gate had not: please report this")
     return {

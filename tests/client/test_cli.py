@@ -332,6 +332,25 @@ def test_health(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_health_is_of_the_workspace_or_where_there_is_none_of_all(
+    peer: Peer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[Any] = []
+
+    def heard(request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(request["params"])
+        if request["params"].get("root") == str(tmp_path):
+            return error(request, "RootRefused")
+        return {"jsonrpc": "2.0", "id": request["id"], "result": {**HEALTH, "workspaces": []}}
+
+    peer.plays(*[answering({"health": heard})] * 3)
+    monkeypatch.chdir(tmp_path)
+    run(capsys, "health", "--root", "/r")
+    run(capsys, "health")
+    assert asked == [{"root": "/r"}, {"root": str(tmp_path)}, {}]
+    assert "refused" in fails(capsys, "health", "--root", str(tmp_path), code=1)
+
+
 def test_only_a_workspace_without_its_index_is_an_exit_code(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     served = {**HEALTH["workspaces"][0], "sessions": [{**SESSION, "state": "failed"}, {**SESSION, "name": "indexer"}]}
     failing = {**HEALTH, "status": "failing", "uptime_s": 3.0, "workspaces": [served]}

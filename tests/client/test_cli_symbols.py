@@ -54,7 +54,9 @@ def test_columns_count_characters(run: Run, repo: Path) -> None:
     (repo / "shop/wide.py").write_text('from shop.prices import Price\nx = "\U0001f600\U0001f600", Price\n')
     assert "shop/prices.py\n  6:7  class Price:" in run("def", "shop/wide.py:2:11")
     assert "shop/prices.py" not in run("def", "shop/wide.py:2:5")
-    assert "line 2 of shop/wide.py has 17 columns, and no column 38" in run("def", "shop/wide.py:2:37", code=1)
+    refused = run("def", "shop/wide.py:2:37", code=1)
+    assert "line 2 of shop/wide.py has 17 UTF-16 code units, and ends before that" in refused
+    assert "LINE and COL count from 1, COL in characters" in refused
     assert "shop/none.py does not exist" in run("def", "shop/none.py:1:1", code=1)
 
 

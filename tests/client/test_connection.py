@@ -92,6 +92,7 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
         daemon.close_document("a.py")
         daemon.lsp("textDocument/hover", {"position": {}}, server="ty")
         daemon.health()
+        daemon.health("/other")
         daemon.metrics()
         daemon.metrics_reset()
         daemon.metrics_prometheus()
@@ -131,6 +132,7 @@ def test_every_method_has_a_typed_function(peer: Peer) -> None:
             {"root": "/r", "method": "textDocument/hover", "params": {"position": {}}, "server": "ty"},
         ),
         ("health", {}),
+        ("health", {"root": "/other"}),
         ("metrics/get", {}),
         ("metrics/reset", {}),
         ("metrics/prometheus", {}),

@@ -127,7 +127,7 @@ def test_positions_outside_of_a_file(live: LiveIndex) -> None:
     error = refused(byname.targets, live, {**at, "column": 38})
     assert (error.type, error.message) == (
         "PositionOutside",
-        "line 2 of pkg/\u00e4.py has 37 columns, and no column 38",
+        "line 2 of pkg/\u00e4.py has 37 UTF-16 code units, and ends before that",
     )
     assert refused(byname.targets, live, {**at, "line": 0}).type == "PositionOutside"
     error = refused(byname.targets, live, {**at, "line": 4})

@@ -42,18 +42,18 @@ def _run(arguments: Namespace) -> int:
     except BrokenPipeError:
         raise
     except SemctxError as error:
-        if arguments.json:
-            print(json.dumps({"error": error.to_json()}), file=sys.stderr)
-        else:
-            _complain(error)
+        _complain(error, as_json=arguments.json)
         return EXIT_NO_DAEMON if error.type == "DaemonUnavailable" else EXIT_FAILED
     except OSError as error:
-        print(f"semctx: {error}", file=sys.stderr)
+        _complain(SemctxError("FileUnusable", str(error)), as_json=arguments.json)
         return EXIT_FAILED
     return code
 
 
-def _complain(error: SemctxError) -> None:
+def _complain(error: SemctxError, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": error.to_json()}), file=sys.stderr)
+        return
     print(f"semctx: {error.message}", file=sys.stderr)
     if error.nearest:
         print(f"  nearest: {', '.join(error.nearest)}", file=sys.stderr)

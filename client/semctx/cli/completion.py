@@ -19,6 +19,8 @@ _Command = namedtuple("_Command", "path help actions")  # path: its words; actio
 
 def completion(arguments: Namespace) -> int:
     """semctx completion."""
+    if arguments.json:
+        arguments.usage_error("it prints a script for a shell, not JSON")
     commands = list(_commands(build(), ()))
     write = {"bash": _bash, "zsh": _zsh, "fish": _fish}[arguments.shell]
     print("\n".join(write(commands)))

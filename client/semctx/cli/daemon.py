@@ -29,9 +29,14 @@ def status(arguments: Namespace) -> int:
 
 
 def health(arguments: Namespace) -> int:
-    """semctx health."""
+    """semctx health: of the daemon and the workspace; from where there is none, such as the home folder, of all."""
     with connect(arguments, start=False) as daemon:
-        answer = daemon.health()
+        try:
+            answer = daemon.health(daemon.root)
+        except SemctxError as error:
+            if error.type != "RootRefused" or arguments.root:
+                raise
+            answer = daemon.health()
     show(arguments, answer, "daemon.health")
     sessions = [session for workspace in answer["workspaces"] for session in workspace["sessions"]]
     without_index = any(session["name"] == "indexer" and session["state"] == "failed" for session in sessions)
@@ -76,7 +81,10 @@ def stop(arguments: Namespace) -> int:
 
 
 def restart(arguments: Namespace) -> int:
-    """semctx restart."""
+    """semctx restart. With a configuration with which no daemon starts, the one that runs goes on."""
+    if spawn.is_installed() and (wrong := spawn.check_config("")):
+        hint = "Correct it, then run `semctx restart` again: nothing was stopped."
+        raise SemctxError("ConfigRefused", "\n".join(wrong), hint=hint)
     try:
         _stopped(arguments)
     except SemctxError as error:

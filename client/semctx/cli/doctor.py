@@ -144,7 +144,7 @@ def _trust(daemon: connection.Connection) -> Findings:
 
 
 def _health(daemon: connection.Connection) -> Findings:
-    for reason in daemon.health()["reasons"]:
+    for reason in daemon.health(daemon.root)["reasons"]:
         yield _finding("health", "warning", reason, "See the message; `semctx logs` says more.")
 
 
@@ -167,9 +167,8 @@ def _checked(
 
 def _sessions(daemon: connection.Connection) -> list[Any]:
     """The language servers of the workspace."""
-    root = os.path.realpath(daemon.root)
-    workspaces = daemon.health()["workspaces"]
-    sessions = [session for one in workspaces if one["root"] == root for session in one["sessions"]]
+    workspaces = daemon.health(daemon.root)["workspaces"]
+    sessions = [session for one in workspaces for session in one["sessions"]]
     return [session for session in sessions if session["name"] != "indexer"]
 
 

@@ -9,7 +9,7 @@ import time
 from itertools import islice
 
 from semctx import connection
-from semctx.cli.parser import EXIT_FAILED
+from semctx.errors import SemctxError
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ _SHOWN_FIRST = ("timestamp", "level", "event")
 
 
 def presenter(request: str | None, *, raw: bool) -> Callable[[str], str]:
-    """What makes of a line what is printed: the line (`raw`) or text for a person, or nothing if another request's
-    lines are wanted."""
-    form: Callable[[str], str] = str if raw else _readable
+    """What makes of a line what is printed: JSON (`raw`) or text for a person, or nothing if another request's lines
+    are wanted."""
+    form: Callable[[str], str] = _json if raw else _readable
     return lambda line: form(line) if request is None or _event(line).get("request") == request else ""
 
 
@@ -40,17 +40,18 @@ def live(root: str | None, present: Callable[[str], str]) -> NoReturn:
 
 
 def show(path: str, lines: int, present: Callable[[str], str], *, follow: bool) -> int:
-    """Print the last `lines` lines that there is something to print of, and with `follow` whatever comes."""
+    """Print the last `lines` lines that there is something to print of, and with `follow` whatever comes. Raises
+    SemctxError where there is no log."""
     try:
         log = _open(path)
     except FileNotFoundError:
-        print(
-            f"semctx: no log at {path}\n"
-            "  Only a daemon that a client started writes there; of a systemd service: journalctl --user -u semctxd\n"
+        raise SemctxError(
+            "FileUnusable",
+            f"no log at {path}",
+            hint="Only a daemon that a client started writes there;"
+            " of a systemd service: journalctl --user -u semctxd\n"
             "  What any daemon logs from now on: semctx logs --live",
-            file=sys.stderr,
-        )
-        return EXIT_FAILED
+        ) from None
     with log:
         last = list(islice(filter(None, map(present, reversed(log.readlines()))), lines))  # a full log has 10 MiB
         sys.stdout.writelines(reversed(last))
@@ -96,6 +97,11 @@ def _event(line: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return event if isinstance(event, dict) else {}
+
+
+def _json(line: str) -> str:
+    """The event as it stands there; what is none of ours, such as a traceback, as `{"text": …}`."""
+    return line if _event(line) else json.dumps({"text": line.rstrip("\n")}) + "\n"
 
 
 def _readable(line: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from semctx import roots
 from semctx.cli.talk import connect, show
 
@@ -16,8 +14,7 @@ def metrics(arguments: Namespace) -> int:
     """semctx metrics."""
     with connect(arguments) as daemon:
         if arguments.prometheus:
-            sys.stdout.write(daemon.metrics_prometheus()["text"])
-            return 0
+            return show(arguments, daemon.metrics_prometheus(), "stored.metrics_prometheus")
         if arguments.reset:
             return show(arguments, daemon.metrics_reset(), "stored.metrics_reset")
         return show(arguments, daemon.metrics(), "stored.metrics")

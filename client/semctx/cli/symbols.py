@@ -7,6 +7,7 @@ import re
 
 from semctx import roots, symbol_calls
 from semctx.cli.talk import ask, connect, limits, show
+from semctx.errors import SemctxError
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
@@ -85,7 +86,13 @@ def _about(arguments: Namespace, build: AboutSymbol[Any], view: str, limited: st
         else:
             file = _path(daemon.root, arguments.file)
             call = build(daemon.root, arguments.symbol, kind=arguments.kind, file=file, limits=most)
-        return show(arguments, ask(daemon, call), f"symbols.{view}")
+        try:
+            answer = ask(daemon, call)
+        except SemctxError as error:
+            if error.type == "PositionOutside":
+                error.hint = "LINE and COL count from 1, COL in characters; the file may have changed."
+            raise
+        return show(arguments, answer, f"symbols.{view}")
 
 
 def _path(root: str, path: str | None) -> str | None:

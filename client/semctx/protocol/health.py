@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from semctx.protocol.base import Method, NoParams
+from semctx.protocol.base import ROOT, Method, NoParams, RootParams
 
 __all__ = ["HealthResult", "SessionState", "Stopping", "WorkspaceState"]
 
@@ -43,7 +43,7 @@ class HealthResult(TypedDict):
     uptime_s: float
     memory_bytes: int
     connections: int
-    workspaces: list[WorkspaceState]  # the open ones
+    workspaces: list[WorkspaceState]  # the open ones, or that of `root`, if it is open
 
 
 class Stopping(TypedDict):
@@ -53,6 +53,11 @@ class Stopping(TypedDict):
 
 
 METHODS: dict[str, Method] = {
-    "health": Method(NoParams, HealthResult, "Is all well, and if not, what to do."),
+    "health": Method(
+        RootParams,
+        HealthResult,
+        "Is all well with the daemon and its workspaces, or the one of `root`, and if not, what to do.",
+        ROOT,
+    ),
     "daemon/stop": Method(NoParams, Stopping, "Drain and leave, as on SIGTERM."),
 }

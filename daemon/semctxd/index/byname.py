@@ -59,8 +59,10 @@ def _check_position(live: LiveIndex, file: str, line: int, column: int) -> None:
     lines = read(live, file).lines
     if not 1 <= line <= len(lines):
         raise SemctxError("PositionOutside", f"{file} has {len(lines)} lines, and no line {line}")
-    if not 0 <= column <= (columns := width(lines[line - 1])):
-        raise SemctxError("PositionOutside", f"line {line} of {file} has {columns} columns, and no column {column}")
+    if not 0 <= column <= (units := width(lines[line - 1])):
+        # said so that it is right whether a client counts columns from 0 or from 1
+        what = f"line {line} of {file} has {units} UTF-16 code units, and ends before that"
+        raise SemctxError("PositionOutside", what)
 
 
 def _defined_at(live: LiveIndex, file: str, line: int, column: int) -> Record | None:

@@ -43,7 +43,7 @@ class IndexerSession(Child):
     def __init__(
         self, *, root: str, env: Mapping[str, str], terms: Terms, spawn: Spawn, changed: Callable[[Child], None]
     ) -> None:
-        argv = [sys.executable, "-P", "-m", "semctxd.index", root]
+        argv = _command(root, terms.snapshots)
         super().__init__("indexer", argv, cwd="/", env=_scrubbed(env), terms=terms, spawn=spawn, changed=changed)
         self._root = root
         self._due: dict[str, None] = {}
@@ -64,7 +64,7 @@ class IndexerSession(Child):
 
     async def prepare(self) -> None:
         """See Child: where snapshots lie, and whether there are any, is as it is configured now."""
-        self.argv[5:] = filter(None, [self.terms.snapshots])
+        self.argv = _command(self._root, self.terms.snapshots)
 
     def begin(self) -> None:
         """See Child: it reads the tree at once, maybe before the tree is watched; the first question looks again."""
@@ -122,6 +122,10 @@ class IndexerSession(Child):
     def unavailable(self, why: str) -> SemctxError:
         """See Child."""
         return IndexerFailed(why, hint="Wait three minutes, or run `semctx restart`; `semctx logs` says why it ends.")
+
+
+def _command(root: str, snapshots: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "semctxd.index", root, snapshots]
 
 
 def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:

@@ -113,7 +113,7 @@ async def metrics_prometheus(connection: Connection, params: Params) -> object:
 
 async def health_report(connection: Connection, params: Params) -> object:
     """health."""
-    return health.report(connection.service)
+    return health.report(connection.service, params.get("root"))
 
 
 async def events_subscribe(connection: Connection, params: Params) -> object:

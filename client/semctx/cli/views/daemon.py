@@ -33,7 +33,7 @@ def status(answer: Any) -> Iterator[Line]:
     for workspace in answer["workspaces"]:
         yield FILE, f"  {workspace['root']}  epoch {workspace['epoch']}"
         yield from columns(
-            ("", session["name"], session["state"], mib(session["memory_bytes"]), session["why"])
+            ("", session["name"], session["state"], mib(session["memory_bytes"]), session["why"].partition("\n")[0])
             for session in workspace["sessions"]
         )
 

@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from semctx.cli.render import Line
-    from semctx.protocol import CacheStats, Dropped, MetricsReset, MetricsResult, OperationMetrics, WorkspaceMetrics
+    from semctx.protocol import (
+        CacheStats,
+        Dropped,
+        MetricsReset,
+        MetricsResult,
+        MetricsText,
+        OperationMetrics,
+        WorkspaceMetrics,
+    )
 
 
 def metrics(answer: MetricsResult) -> Iterator[Line]:
@@ -50,6 +58,11 @@ def _guards(workspace: WorkspaceMetrics) -> Iterator[tuple[str, str]]:
 def metrics_reset(answer: MetricsReset) -> Iterator[Line]:
     """metrics/reset."""
     yield PLAIN, f"what was counted for {duration(answer['was_s'])} is counted anew"
+
+
+def metrics_prometheus(answer: MetricsText) -> Iterator[Line]:
+    """metrics/prometheus."""
+    yield from ((PLAIN, line) for line in answer["text"].splitlines())
 
 
 def cache_stats(answer: CacheStats) -> Iterator[Line]:

@@ -28,17 +28,15 @@ local function wait(ask)
   return answer.problem, answer.result
 end
 
---- The language servers and the indexer of a workspace, as the daemon's health has them.
+--- The language servers and the indexer of a workspace, as its health has them.
 local function report_sessions(root, health)
   for _, workspace in ipairs(health.workspaces) do
-    if workspace.root == vim.fn.resolve(root) then
-      for _, session in ipairs(workspace.sessions) do
-        local text = ('%s: %s%s'):format(session.name, session.state, session.why ~= '' and ', ' .. session.why or '')
-        if session.state == 'crashed' or session.state == 'failed' then
-          warn(text, { 'Run `semctx doctor` in ' .. root })
-        else
-          ok(text)
-        end
+    for _, session in ipairs(workspace.sessions) do
+      local text = ('%s: %s%s'):format(session.name, session.state, session.why ~= '' and ', ' .. session.why or '')
+      if session.state == 'crashed' or session.state == 'failed' then
+        warn(text, { 'Run `semctx doctor` in ' .. root })
+      else
+        ok(text)
       end
     end
   end
@@ -88,7 +86,7 @@ function M.check()
     warn('language server: ' .. problem.message, { problem.hint })
   end
   local health
-  problem, health = ask('health', vim.empty_dict())
+  problem, health = ask('health', { root = root })
   if problem then
     return fail(problem.message, { problem.hint })
   end
