@@ -148,6 +148,26 @@ def test_a_closure_that_is_forgotten_protects_nothing_until_it_is_learnt_again()
     assert shelf.size == 0
 
 
+@pytest.mark.parametrize(
+    ("change", "is_asked_again"),
+    [
+        (Change("/r/b.py", What.MODIFIED), False),
+        (Change("/r/elsewhere.py", What.MODIFIED), False),
+        (Change("/r/e.py", What.MODIFIED), True),  # it may import less now
+        (Change("/r/elsewhere.py", What.GONE), True),
+        (Change("/r/folder", What.APPEARED, is_folder=True), True),
+    ],
+)
+def test_a_file_that_may_depend_on_any_is_not_asked_about_after_each_edit(change: Change, is_asked_again: bool) -> None:
+    kept, shelf = imported()
+    put(kept, shelf, key("e"), b"1", Depends("/r/e.py", imports=True))
+    shelf.closures.learn("/r/e.py", [])
+    assert "/r/e.py" in shelf.closures
+    kept.invalidate(shelf, [change])
+    assert get(kept, shelf, key("e")) is None
+    assert ("/r/e.py" not in shelf.closures) == is_asked_again
+
+
 def test_closures_of_many_files() -> None:
     closures = Closures()
     for number in range(100):

@@ -48,6 +48,11 @@ class Memory:
         assert self.client.hover(self.root, *place)
         return self.counted() > before
 
+    def closures(self) -> int:
+        """How many the indexer was asked for."""
+        sessions = self.client.ask("metrics/get")["workspaces"][str(self.root)]["sessions"]
+        return sum(one["operations"].get("closure", {"total": 0})["total"] for one in sessions)
+
     def counted(self) -> int:
         by_method = self.client.ask("cache/stats", root=str(self.root))["by_method"]
         hits: int = by_method[HOVER]["hits"] if HOVER in by_method else 0
@@ -128,6 +133,18 @@ def test_with_another_indexer_nothing_is_known(memory: Memory, daemon: Daemon) -
     eventually(lambda: indexer()["state"] == "crashed", "the daemon knows")
     write(memory.root)
     assert memory.hits() == ""
+
+
+def test_files_that_may_depend_on_any_are_asked_about_once(memory: Memory) -> None:
+    (memory.root / "shop/conftest.py").write_text("")
+    path = memory.root / "shop/validation.py"
+    path.write_text(path.read_text() + "\n\nfrom shop import conftest\n")
+    memory.learn()
+    before = memory.closures()
+    for _ in range(3):
+        write(memory.root)
+        memory.learn()
+    assert memory.closures() == before
 
 
 def test_without_an_indexer_every_edit_drops_all(client: Wire, repo: Path) -> None:

@@ -9,7 +9,7 @@ outside the root.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from semctxd.model import Change, What
 
@@ -20,12 +20,17 @@ class Closures:
     def __init__(self) -> None:
         self._bits: dict[str, int] = {}  # every file of the closures
         self._masks: dict[str, int] = {}
+        self._endless: set[str] = set()  # files that depend on nobody knows what, or too much
 
     def __contains__(self, file: str) -> bool:
-        return file in self._masks
+        """Whether the indexer need not be asked."""
+        return file in self._masks or file in self._endless
 
-    def learn(self, file: str, closure: Iterable[str]) -> None:
-        """What the indexer said of the present tree; paths are absolute."""
+    def learn(self, file: str, closure: Collection[str]) -> None:
+        """What the indexer said of the present tree; paths are absolute. Nothing: the file may depend on any."""
+        if not closure:
+            self._endless.add(file)
+            return
         numbers = [self._bits.setdefault(path, len(self._bits)) for path in closure]
         bits = bytearray(len(self._bits) // 8 + 1)
         for number in numbers:
@@ -36,15 +41,19 @@ class Closures:
         """Nothing is known any more."""
         self._bits.clear()
         self._masks.clear()
+        self._endless.clear()
 
     def touched_by(self, changes: Sequence[Change]) -> Callable[[str], bool]:
         """Take in changes: whether they may concern a file, or anything that it imports."""
-        changed = 0
-        for path, what, is_folder in changes:
-            if path not in self._bits or is_folder or what is What.GONE:
-                self.forget()
-                return lambda file: True
-            changed |= 1 << self._bits[path]
+        if any(change.is_folder or change.what is What.GONE for change in changes):
+            self.forget()
+        self._endless.difference_update(change.path for change in changes)
+        numbers = {self._bits[change.path] for change in changes if change.path in self._bits}
+        if len(numbers) < len({change.path for change in changes}):
+            self._bits.clear()
+            self._masks.clear()
+            return lambda file: True
+        changed = sum(1 << number for number in numbers)
         for file in [file for file, mask in self._masks.items() if mask & changed]:
             del self._masks[file]
         return lambda file: file not in self._masks

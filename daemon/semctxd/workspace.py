@@ -346,7 +346,6 @@ class Workspace:
             self._closures_due.discard(file)
             if raw and epoch == self.epoch:
                 found = msgspec.json.decode(raw, type=_Closure).files
-                if found:
-                    self.shelf.closures.learn(file, [f"{self.root}/{path}" for path in found])
+                self.shelf.closures.learn(file, [f"{self.root}/{path}" for path in found])
 
         self.indexer.ask("closure", msgspec.json.encode({"file": file.removeprefix(f"{self.root}/")}), reply)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+import sys
 import sysconfig
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
-from semctxd.index.closure import mentions
+from semctxd.index.closure import LARGEST, Closures, mentions
 from semctxd.index.extract import MAX_BYTES, decode
+from semctxd.index.store import Store
+from semctxd.ranking.records import FileRecord
 from tests.conftest import write
 from tests.index.conftest import Grow
 
@@ -121,3 +127,67 @@ def test_what_cannot_be_read_as_text_imports_nobody_knows_what(grow: Grow) -> No
     live = grow({"a.py": "import b\n", "b.py": "x = '\0'\n", "c.py": "#" * MAX_BYTES + "#\n"})
     assert live.closures.of("a.py") == []
     assert live.closures.of("c.py") == []
+
+
+# -- many files: what is done is counted, not timed ---------------------------------------------------
+
+
+def of(mentions: Mapping[str, str]) -> Closures:
+    """The closures of files with these mentions."""
+    store = Store()
+    for path, mentioned in mentions.items():
+        store.put(FileRecord(path, "", [], [], [], mentioned))
+    return Closures(store)
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions are called, ours and built-in ones."""
+    count = 0
+
+    def counted(_frame: FrameType, event: str, _arg: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(counted)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_files_of_the_same_name_are_not_compared_with_each_other() -> None:
+    """Every package has a `models`, and names it: twice as many of them are twice the work, not four times."""
+
+    def all_of(number: int) -> int:
+        closures = of({f"p{one}/models.py": f"p{one}.models p{one}.models.Model" for one in range(number)})
+        return calls(lambda: [closures.of(f"p{one}/models.py") for one in range(number)])
+
+    assert all_of(400) < 2.5 * all_of(200)
+
+
+def test_what_is_tied_together_is_walked_once() -> None:
+    closures = of({f"a{one}.py": f"a{(one + 1) % 300}" for one in range(300)} | {"b.py": "a7", "c.py": ""})
+    walk = calls(lambda: closures.of("a0.py"))
+    assert calls(lambda: [closures.of(f"a{one}.py") for one in range(290, 300)]) < walk
+    assert closures.of("b.py") == sorted(["b.py", *(f"a{one}.py" for one in range(300))])
+    assert closures.of("c.py") == ["c.py"]
+
+
+def test_closures_are_right_however_many_are_asked_for() -> None:
+    closures = of({f"a{one}.py": f"a{one + 1}" for one in range(40)})
+    for one in range(40):
+        assert closures.of(f"a{one}.py") == sorted(f"a{other}.py" for other in range(one, 40))
+
+
+def test_a_closure_that_is_too_large_is_not_walked_for_each_file() -> None:
+    """The file imports too much, and so does all that imports it."""
+    chain = {f"a{one}.py": f"a{one + 1}" for one in range(LARGEST + 1)}
+    closures = of(chain | {"b.py": "a0", "c.py": f"a{LARGEST - 1}"})
+    walk = calls(lambda: closures.of("a0.py"))
+    assert closures.of("a0.py") == []
+    assert calls(lambda: closures.of("b.py")) < walk / 10
+    assert closures.of("b.py") == []
+    assert closures.of("a1.py") == sorted(f"a{one}.py" for one in range(1, LARGEST + 1))
+    assert closures.of("c.py") == sorted([f"a{LARGEST - 1}.py", f"a{LARGEST}.py", "c.py"])

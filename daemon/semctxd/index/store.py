@@ -109,10 +109,10 @@ class Postings:
 
 class Store:
     """Files, their symbols and the tables over both. `generation` rises with every change, `comings` where a file comes
-    or goes, `importing` where what a file imports changes."""
+    or goes, `importing` where what a file imports changes, `mentioning` where what it may mean by that does."""
 
     def __init__(self) -> None:
-        self.generation = self.comings = self.importing = 0
+        self.generation = self.comings = self.importing = self.mentioning = 0
         self.files: dict[str, FileRecord] = {}
         self.symbols: dict[int, Record] = {}
         self.postings = Postings()
@@ -177,6 +177,7 @@ class Store:
         known = self._remove(record.path)
         self.comings += known is None
         self.importing += known is None or _said(known) != _said(record)
+        self.mentioning += known is None or known.mentions != record.mentions
         first = self._next
         self.enter(record, first)
         self.importers.add(imported(record.imports), first)
@@ -213,6 +214,7 @@ class Store:
         self.generation += 1
         self.comings += 1
         self.importing += 1
+        self.mentioning += 1
         return True
 
     def _remove(self, path: str) -> FileRecord | None:
