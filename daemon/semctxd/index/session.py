@@ -34,6 +34,10 @@ EMPTY: IndexMetrics = {
 }
 """What there is without an indexer."""
 
+_MALLOC = {"MALLOC_TRIM_THRESHOLD_": "131072"}
+"""mallopt(3)'s usual value, but fixed: glibc raises it to twice the largest buffer that was freed, such as a part of a
+snapshot, and then keeps so much free memory for good. Other libraries do not read it."""
+
 _KEPT = ("HOME", "PATH", "LANG", "LC_", "TMPDIR", "PYTHON", "COVERAGE_")  # beginnings of names
 
 
@@ -130,4 +134,4 @@ def _command(root: str, snapshots: str) -> list[str]:
 
 def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
     """What an interpreter needs to run our own code as the daemon does: nothing else of the environment."""
-    return {name: value for name, value in environment.items() if name.startswith(_KEPT)}
+    return _MALLOC | {name: value for name, value in environment.items() if name.startswith(_KEPT)}
