@@ -138,7 +138,7 @@ def test_only_so_many_bodies_are_kept(grow: Grow, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_unreadable_file_and_a_strange_name_fail_nothing(tmp_path: Path) -> None:
-    assert build.read(os.fsencode(tmp_path / "none.py")) == b""
+    assert build.read(os.fsencode(tmp_path / "none.py")) == build.UNREADABLE
     path = os.fsencode(tmp_path) + b"/\xff.py"
     with open(path, "wb") as file:
         file.write(b"odd = 1\n")

@@ -15,6 +15,8 @@ from semctxd import tree
 from semctxd.index.extract import MAX_BYTES, extract
 from semctxd.ranking.records import FileRecord
 
+UNREADABLE = b"\0"
+"""What stands for the bytes of a file that cannot be read: no source text, and not those of an empty file."""
 Stat = tuple[int, int, int, int]
 """What must be equal for a file to be the same: mtime and ctime in ns, size in bytes, inode."""
 
@@ -60,12 +62,12 @@ def _is_regular(mode: int) -> bool:
 
 
 def read(path: bytes) -> bytes:
-    """A file's bytes (one byte over MAX_BYTES at most); empty where it cannot be read."""
+    """A file's bytes (one byte over MAX_BYTES at most); UNREADABLE where it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError:
-        return b""
+        return UNREADABLE
 
 
 def records(root: bytes, files: Sequence[tuple[bytes, Stat]], workers: int = 0) -> Iterator[Read]:

@@ -31,6 +31,7 @@ EMPTY: IndexMetrics = {
     "updates": 0,
     "restored": 0,
     "snapshot": "",
+    "not_indexed": {"count": 0, "files": []},
 }
 """What there is without an indexer."""
 
@@ -47,7 +48,7 @@ class IndexerSession(Child):
     def __init__(
         self, *, root: str, env: Mapping[str, str], terms: Terms, spawn: Spawn, changed: Callable[[Child], None]
     ) -> None:
-        argv = _command(root, terms.snapshots)
+        argv = [sys.executable, "-P", "-m", "semctxd.index", root]
         super().__init__("indexer", argv, cwd="/", env=_scrubbed(env), terms=terms, spawn=spawn, changed=changed)
         self._root = root
         self._due: dict[str, None] = {}
@@ -66,9 +67,9 @@ class IndexerSession(Child):
                     self._due.pop(path, None)
                     self._due[path] = None
 
-    async def prepare(self) -> None:
-        """See Child: where snapshots lie, and whether there are any, is as it is configured now."""
-        self.argv = _command(self._root, self.terms.snapshots)
+    def arguments(self) -> list[str]:
+        """See Child: where snapshots lie, if there are any."""
+        return [self.terms.snapshots] if self.terms.snapshots else []
 
     def begin(self) -> None:
         """See Child: it reads the tree at once, maybe before the tree is watched; the first question looks again."""
@@ -126,10 +127,6 @@ class IndexerSession(Child):
     def unavailable(self, why: str) -> SemctxError:
         """See Child."""
         return IndexerFailed(why, hint="Wait three minutes, or run `semctx restart`; `semctx logs` says why it ends.")
-
-
-def _command(root: str, snapshots: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "semctxd.index", root, snapshots]
 
 
 def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from semctxd.index import lexing
-from semctxd.ranking.records import Body, FileRecord, Import, Record
+from semctxd.ranking.records import UNKNOWN, Body, FileRecord, Import, Record
 from semctxd.ranking.text import IDENTIFIER
 
 _BODIES_MAX = 4000  # bodies are read when asked for; this many (about 6 MB) are kept
@@ -124,6 +124,7 @@ class Store:
     def __init__(self) -> None:
         self.generation = self.comings = self.importing = self.mentioning = 0
         self.files: dict[str, FileRecord] = {}
+        self.unread: set[str] = set()  # those of the files that are known by name only
         self.symbols: dict[int, Record] = {}
         self.postings = Postings()
         self.by_name = Table()  # name -> symbols
@@ -206,6 +207,8 @@ class Store:
         """Add a file that the tables have already, or will."""
         self._next = max(self._next, first + len(record.symbols) + 1)
         self.files[record.path] = record
+        if record.mentions == UNKNOWN:
+            self.unread.add(record.path)
         self._first[record.path] = first
         self._paths[first] = record.path
         insort(self._folders.setdefault(record.path.rpartition("/")[0], []), record.path)
@@ -235,6 +238,7 @@ class Store:
         record = self.files.pop(path, None)
         if record is None:
             return None
+        self.unread.discard(path)
         first = self._first.pop(path)
         last = first + len(record.symbols) + 1
         self.importers.remove(imported(record.imports), first, last)
