@@ -199,7 +199,7 @@ class Service:
             publish=self.publish,
         )
         try:
-            if indexed:  # it reads the tree while the tree is being watched, and is told to look again after that
+            if indexed:  # it starts while the tree is being watched
                 workspace.indexer.warm()
             with anyio.CancelScope(shield=True):  # others may be waiting for it
                 await workspace.open()

@@ -73,6 +73,7 @@ sys.stdin.read()
             changed=changed,
         )
         session.argv = [sys.executable, "-c", program]
+        session.watched()
         session.warm()
         await asyncio.wait_for(ready.wait(), 60)
         assert states == ["starting", "ready"]

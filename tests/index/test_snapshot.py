@@ -439,6 +439,17 @@ def test_a_daemon_begins_with_what_the_last_one_left_and_says_so(root: Path) -> 
         ]
 
 
+def test_a_tree_that_rests_is_read_once(root: Path) -> None:
+    with daemon_at() as daemon:
+        of_index(daemon, root)
+        daemon.client().ask("symbols/find", root=str(root), name="Cart")  # what it says of itself follows a reply
+        assert of_index(daemon, root)["updates"] == 0
+        write(root, {"new.py": "new = 1\n"})
+        daemon.client().ask("symbols/find", root=str(root), name="new")
+        daemon.client().ask("symbols/find", root=str(root), name="Price", kind="class")
+        assert of_index(daemon, root)["updates"] == 1
+
+
 def test_without_snapshots_nothing_is_written(root: Path) -> None:
     with daemon_at(config="[index]\nsnapshot = false\n") as daemon:
         assert of_index(daemon, root)["snapshot"] == "off"

@@ -52,6 +52,8 @@ class IndexerSession(Child):
         super().__init__("indexer", argv, cwd="/", env=_scrubbed(env), terms=terms, spawn=spawn, changed=changed)
         self._root = root
         self._due: dict[str, None] = {}
+        self._is_watched = False
+        self._waits = False  # the process runs, and has not been told to read
         self.index = EMPTY
         self._shown = DISK
 
@@ -71,12 +73,22 @@ class IndexerSession(Child):
         """See Child: where snapshots lie, if there are any."""
         return [self.terms.snapshots] if self.terms.snapshots else []
 
+    def watched(self) -> None:
+        """The tree is watched from now on: what changes after this, it is told."""
+        self._is_watched = True
+        self._read()
+
     def begin(self) -> None:
-        """See Child: it reads the tree at once, maybe before the tree is watched; the first question looks again."""
-        self._tell([self._root])
-        self._due = {self._root: None}
+        """See Child. It takes longer to start than most trees take to be watched: one look at the tree is enough."""
         self._shown = DISK
-        self.send("statistics", b"{}", lambda raw, error: self.ready())  # when it has read the tree
+        self._waits = True
+        self._read()
+
+    def _read(self) -> None:
+        if self._waits and self._is_watched:
+            self._waits = False
+            self._tell([self._root])
+            self.send("statistics", b"{}", lambda raw, error: self.ready())  # when it has read the tree
 
     def bring(self, overlays: Overlays) -> None:
         """See Child. It takes one message after the other: whatever it was shown, it can be switched at once."""
@@ -118,6 +130,7 @@ class IndexerSession(Child):
     def forget(self) -> None:
         """See Child."""
         self._due.clear()
+        self._waits = False
         self.index = EMPTY
 
     def crashed(self, why: str) -> SemctxError:
