@@ -34,6 +34,7 @@ from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate
 from semctxd.workspace import Workspace
 
+_MAX_UNREAD_BYTES, _MAX_ALL_UNREAD_BYTES = 64 << 20, 256 << 20  # of one client, of all together
 HAS_INOTIFY = os.uname().sysname == "Linux"
 _RESERVED_FILES = 64  # of the limit of open files: a child that starts takes ten for a moment
 _log = logs.get("service")
@@ -45,6 +46,10 @@ class Client(Protocol):
     log_hits: bool
     topics: frozenset[str]
 
+    @property
+    def unread(self) -> int:
+        """Bytes that were written to the client, and that it has not read yet."""
+
     def notify(self, topic: str, message: bytes) -> None:
         """Send a notification, if the client subscribed to its topic."""
 
@@ -53,6 +58,9 @@ class Client(Protocol):
 
     def close(self) -> None:
         """Write what is queued, then close."""
+
+    def drop(self) -> None:
+        """Close at once, whatever is queued."""
 
 
 class Service:
@@ -131,6 +139,16 @@ class Service:
             message = msgspec.json.encode({"jsonrpc": "2.0", "method": f"events/{topic}", "params": payload})
             for client in self.clients:
                 client.notify(topic, message)
+
+    def bound_unread(self) -> None:
+        """Drop the clients that leave the most unread, while one or all together leave more than the daemon holds."""
+        clients = sorted(self.clients, key=lambda client: client.unread, reverse=True)
+        total = sum(client.unread for client in clients)
+        for client in clients:
+            if client.unread <= _MAX_UNREAD_BYTES and total <= _MAX_ALL_UNREAD_BYTES:
+                break
+            total -= client.unread
+            client.drop()
 
     def left(self, client: Client) -> None:
         """A client has gone."""
