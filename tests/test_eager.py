@@ -17,6 +17,7 @@ from semctxd import health
 from semctxd.config.schema import Config, Watch
 from semctxd.model import Change, What
 from semctxd.service import Service
+from semctxd.watch import eager
 from semctxd.watch.eager import EagerGate, follow
 from semctxd.watch.gate import InotifyGate
 from tests.conftest import PATIENCE_S, Wire, daemon_at, eventually, sources
@@ -100,6 +101,15 @@ async def test_a_name_that_is_not_utf_8_does_not_end_it(root: Path) -> None:
         (root / os.fsdecode(b"caf\xe9.py")).write_text("")
         file = root / "a.py"
         await until(lambda: any(change.path == str(file) for change in followed.changes), lambda: file.write_text("x"))
+
+
+async def test_it_ends_without_waiting_until_nothing_was_seen_for_long(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eager, "_WITNESS_POLL_MS", 3_600_000)
+    file = root / "a.py"
+    async with following({str(root)}) as followed:
+        await until(lambda: followed.changes, lambda: file.write_text("x"))
 
 
 @asynccontextmanager

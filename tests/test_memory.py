@@ -1,4 +1,4 @@
-"""How much memory processes take."""
+"""How much memory processes take, and how often that is measured."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import os
 import resource
 import subprocess
 import sys
+import time
+from pathlib import Path
 
+import anyio
 import psutil
+import pytest
 
 from semctxd.child import memory
+from semctxd.config.schema import Config
+from semctxd.service import Service
+from tests.conftest import sources
 
 
 def test_a_group_is_counted_as_a_whole() -> None:
@@ -38,3 +45,31 @@ def test_nothing_can_be_told_without_an_open_file() -> None:
 def test_the_budget_is_a_quarter_of_the_machine_unless_it_is_set() -> None:
     assert memory.budget(7) == 7
     assert memory.budget(0) == psutil.virtual_memory().total // 4
+
+
+@pytest.mark.parametrize(
+    ("rested_s", "measured_s", "is_measured"),
+    [
+        (0.1, 1.0, True),
+        (6.0, 1.0, False),  # it was measured after that, and has done nothing since
+        (6.0, 3.5, True),
+        (1000.0, 9.0, False),
+        (1000.0, 10.5, True),
+    ],
+    ids=["just used", "measured since", "used lately", "long unused", "but measured now and then"],
+)
+async def test_what_rests_is_measured_seldom(repo: Path, rested_s: float, measured_s: float, is_measured: bool) -> None:
+    async with anyio.create_task_group() as tasks:
+        running = Service(sources(Config()), tasks)
+        workspace = await running.workspace(str(repo))
+        await workspace.indexed("symbols/find", b'{"name":"Order"}')
+        session = workspace.indexer
+        assert not session.memory_bytes
+        await running.bound_memory()
+        assert session.memory_bytes > 1_000_000
+        now = time.monotonic()
+        session.used_at, session.measured_at, session.memory_bytes = now - rested_s, now - measured_s, 1
+        await running.bound_memory()
+        assert (session.memory_bytes > 1) == is_measured
+        await running.drain()
+        tasks.cancel_scope.cancel()

@@ -19,6 +19,7 @@ from semctx.paths import snapshots_path, trust_path
 from semctxd import logs
 from semctxd.cache import Cache
 from semctxd.child import memory
+from semctxd.child.base import Child
 from semctxd.child.terms import Terms
 from semctxd.child.warden import Warden
 from semctxd.config.schema import Config
@@ -34,9 +35,9 @@ from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate
 from semctxd.workspace import Workspace
 
-_MAX_UNREAD_BYTES, _MAX_ALL_UNREAD_BYTES = 64 << 20, 256 << 20  # of one client, of all together
 HAS_INOTIFY = os.uname().sysname == "Linux"
 _RESERVED_FILES = 64  # of the limit of open files: a child that starts takes ten for a moment
+_MEASURED_S = 10.0  # a session that rests is measured at least so often
 _log = logs.get("service")
 
 
@@ -46,10 +47,6 @@ class Client(Protocol):
     log_hits: bool
     topics: frozenset[str]
 
-    @property
-    def unread(self) -> int:
-        """Bytes that were written to the client, and that it has not read yet."""
-
     def notify(self, topic: str, message: bytes) -> None:
         """Send a notification, if the client subscribed to its topic."""
 
@@ -58,9 +55,6 @@ class Client(Protocol):
 
     def close(self) -> None:
         """Write what is queued, then close."""
-
-    def drop(self) -> None:
-        """Close at once, whatever is queued."""
 
 
 class Service:
@@ -140,16 +134,6 @@ class Service:
             for client in self.clients:
                 client.notify(topic, message)
 
-    def bound_unread(self) -> None:
-        """Drop the clients that leave the most unread, while one or all together leave more than the daemon holds."""
-        clients = sorted(self.clients, key=lambda client: client.unread, reverse=True)
-        total = sum(client.unread for client in clients)
-        for client in clients:
-            if client.unread <= _MAX_UNREAD_BYTES and total <= _MAX_ALL_UNREAD_BYTES:
-                break
-            total -= client.unread
-            client.drop()
-
     def left(self, client: Client) -> None:
         """A client has gone."""
         self.clients.discard(client)
@@ -217,7 +201,7 @@ class Service:
             publish=self.publish,
         )
         try:
-            if indexed:  # it starts while the tree is being watched
+            if indexed:  # it reads the tree while the tree is being watched, and is told to look again after that
                 workspace.indexer.warm()
             with anyio.CancelScope(shield=True):  # others may be waiting for it
                 await workspace.open()
@@ -275,20 +259,21 @@ class Service:
     async def bound_memory(self) -> None:
         """Measure the sessions, and end what takes more than `[sessions]` allows: at once what does so alone, and where
         all together do, those that are idle, the longest unused first. The one used last stays."""
+        now = time.monotonic()
         children = [session for workspace in self.workspaces.values() for session in workspace.sessions]
-        running = {session: pid for session in children if (pid := session.pid)}
-        if not running:
+        due = {session: pid for session in children if (pid := session.pid) and _is_to_be_measured(session, now)}
+        if not due:
             return
-        found = await anyio.to_thread.run_sync(memory.of_groups, tuple(running.values()))
+        found = await anyio.to_thread.run_sync(memory.of_groups, tuple(due.values()))
         bounds = self.config.sessions
-        sessions = [session for session, pid in running.items() if session.pid == pid]  # the others ended meanwhile
-        for session in sessions:
-            session.memory_bytes = found.get(running[session], session.memory_bytes)
+        for session in [session for session, pid in due.items() if session.pid == pid]:  # the others ended meanwhile
+            session.memory_bytes, session.measured_at = found.get(due[session], session.memory_bytes), now
             if session.memory_bytes > bounds.max_bytes:
                 why = f"{session.name} took {session.memory_bytes} bytes of memory, of {bounds.max_bytes} that it may"
                 session.broken(why, "Raise [sessions] max_bytes if it needs more.")
-        excess = sum(session.memory_bytes for session in sessions) - memory.budget(bounds.budget_bytes)
-        for session in sorted(sessions, key=lambda session: session.used_at)[:-1]:
+        running = [session for session in children if session.pid]
+        excess = sum(session.memory_bytes for session in running) - memory.budget(bounds.budget_bytes)
+        for session in sorted(running, key=lambda session: session.used_at)[:-1]:
             if excess > 0 and not session.pending:
                 excess -= session.memory_bytes
                 self.spawn(partial(session.stop, "its memory was needed: see [sessions] budget_bytes"))
@@ -311,6 +296,13 @@ class Service:
         await self._rested()  # workspaces that were being closed already
         await self.terms.warden.close()
         self.gate.stop()
+
+
+def _is_to_be_measured(session: Child, now: float) -> bool:
+    """What works is measured each time; what rests the more seldom, the longer it does: its memory hardly changes."""
+    is_working = session.pending or session.is_starting or not session.memory_bytes
+    rest_s = 0.0 if is_working else min((now - session.used_at) / 2, _MEASURED_S)
+    return now - session.measured_at >= rest_s
 
 
 def _snapshots(config: Config) -> str:

@@ -30,9 +30,7 @@ def presenter(request: str | None, *, raw: bool) -> Callable[[str], str]:
 def live(root: str | None, present: Callable[[str], str]) -> NoReturn:
     """Print what the daemon logs from now on. Raises SemctxError where there is none, or it ends."""
 
-    def tell(method: str, event: Any) -> None:
-        if method == "events/lost":  # the terminal was too slow
-            event = {"event": "lost", **event}
+    def tell(_: str, event: Any) -> None:
         sys.stdout.write(present(json.dumps(event) + "\n"))
         sys.stdout.flush()
 

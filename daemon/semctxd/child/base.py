@@ -69,6 +69,7 @@ class Child:
         self.why = ""
         self.restarts = 0
         self.memory_bytes = 0  # resident, of its process group; measured by the owner
+        self.measured_at = 0.0  # on the clock of `used_at`
         self.operations = Operations()  # what was asked of it, by method
         self.used_at = time.monotonic()
         self.nudged = 0  # how often it was shown a false state for a moment: what was under way then is asked again
@@ -193,10 +194,6 @@ class Child:
         self._spawn(partial(self._start, self._run))
 
     # -- what a subclass says
-
-    def arguments(self) -> list[str]:
-        """What the program is started with after `argv`, as it is configured now."""
-        return []
 
     async def prepare(self) -> None:
         """Load what the session needs, before the process is started."""
@@ -349,7 +346,6 @@ class Child:
             _, process = await self._loop.subprocess_exec(
                 lambda: Process(self, run, self.terms.bounds.max_answer_bytes),
                 *self.argv,
-                *self.arguments(),
                 cwd=self.cwd,
                 env=self.env,
                 start_new_session=True,

@@ -8,7 +8,6 @@ from typing import Any
 from semctxd.index import budget, conventions, imports, knowledge
 from semctxd.index.live import LiveIndex
 from semctxd.index.symbols import to_json
-from semctxd.index.unread import remark
 from semctxd.ranking import files as file_ranking
 from semctxd.ranking.gather import gather
 from semctxd.ranking.question import Question
@@ -32,7 +31,7 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     wanted = [one for one in ranked if one.confidence >= params.get("minConfidence", 0.0)][:count]
     said = keywords(f"{question.intent} {question.name}")
     if not live.store.symbols:
-        return knowledge.context(said, limits) | remark(live.store)
+        return knowledge.context(said, limits)
     most_imports, most_conventions = limits.get("imports", _IMPORTS), limits.get("conventions", _CONVENTIONS)
     parts = {
         "symbols": [_symbol(live, question, one, explain) for one in wanted],
@@ -50,7 +49,6 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
         "keywords": said,
         "source": "index",
         "enriched": False,
-        **remark(live.store),
     }
 
 
@@ -59,7 +57,7 @@ def relevant_files(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     limits = params.get("limits", {})
     signals, _, files = _ranked(live, params, 0)
     said = keywords(f"{signals.question.intent} {signals.question.name}")
-    return {"files": files[: limits.get("files", _FILES)], "keywords": said, **remark(live.store)}
+    return {"files": files[: limits.get("files", _FILES)], "keywords": said}
 
 
 def _ranked(

@@ -18,9 +18,9 @@ from semctxd.model import Change, What
 from semctxd.tree import SKIPPED_FOLDERS, counts
 from semctxd.watch.trees import Subscriber, Trees, is_within
 
-_STEP_MS = 100  # the watching thread wakes as often, even when nothing happens
+_STEP_MS, _WITNESS_STEP_MS = 100, 500  # the watching thread wakes as often, even when nothing happens
+_POLL_MS, _WITNESS_POLL_MS = 1000, 3000  # how soon a change of the list of folders is noticed
 _DEBOUNCE_MS = 400
-_POLL_MS = 1000  # how soon a change of the list of folders is noticed
 _RESTART_S = 1.0
 _WHAT = {Seen.added: What.APPEARED, Seen.modified: What.MODIFIED, Seen.deleted: What.GONE}
 
@@ -46,30 +46,43 @@ async def follow(
 ) -> None:
     """Report changes of the files that count in `folders()`, until cancelled; begin again when the folders change.
 
-    With `recursive` false each folder is watched by itself, which costs nothing for folders left out. `started` is
-    called, again and again, while all of them are watched that exist. A name that is not UTF-8, a folder that went
-    away meanwhile, or the kernel's limit ends watchfiles' iteration with an error in a group: it is begun again.
+    With `recursive` false each folder is watched by itself, which costs nothing for folders left out; this is for a
+    witness, who may be later than who is relied on. `started` is called, again and again, while all of them are watched
+    that exist. A name that is not UTF-8, a folder that went away meanwhile, or the kernel's limit ends watchfiles'
+    iteration with an error in a group: it is begun again.
     """
-    while True:
-        wanted = {folder for folder in folders() if os.path.isdir(folder)}
-        try:
-            async for seen in awatch(
-                *sorted(wanted),
-                watch_filter=_Counted(),
-                step=_STEP_MS,
-                debounce=_DEBOUNCE_MS,
-                rust_timeout=_POLL_MS,
-                yield_on_timeout=True,
-                recursive=recursive,
-            ):
-                if seen:
-                    deliver([Change(path, _WHAT[what]) for what, path in sorted(seen, key=lambda one: one[1])])
-                if any(os.path.isdir(folder) for folder in folders() - wanted):
-                    break
-                started()
-        except* (OSError, RuntimeError):
-            pass
-        await anyio.sleep(_RESTART_S)
+    stop = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_set_in_the_end, stop)
+        while True:
+            wanted = {folder for folder in folders() if os.path.isdir(folder)}
+            try:
+                async for seen in awatch(
+                    *sorted(wanted),
+                    watch_filter=_Counted(),
+                    step=_STEP_MS if recursive else _WITNESS_STEP_MS,
+                    debounce=_DEBOUNCE_MS,
+                    rust_timeout=_POLL_MS if recursive else _WITNESS_POLL_MS,
+                    yield_on_timeout=True,
+                    recursive=recursive,
+                    stop_event=stop,
+                ):
+                    if seen:
+                        deliver([Change(path, _WHAT[what]) for what, path in sorted(seen, key=lambda one: one[1])])
+                    if any(os.path.isdir(folder) for folder in folders() - wanted):
+                        break
+                    started()
+            except* (OSError, RuntimeError):
+                pass
+            await anyio.sleep(_RESTART_S)
+
+
+async def _set_in_the_end(stop: anyio.Event) -> None:
+    """Have the watching thread return at its next step: cancellation alone waits until it times out."""
+    try:
+        await anyio.sleep_forever()
+    finally:
+        stop.set()
 
 
 class EagerTrees(Trees):
