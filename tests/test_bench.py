@@ -26,7 +26,7 @@ def bench(name: str, repository: Path, *more: str) -> dict[str, Any]:
     """Its rows by name."""
     put(str(repository), small())
     command = [sys.executable, "-m", "bench", name, "--quick", "--json", "--repository", str(repository), *more]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     rows = json.loads(ended.stdout.splitlines()[-1])["rows"]
     for one in rows:

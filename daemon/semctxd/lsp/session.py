@@ -328,13 +328,12 @@ class LspSession(Child):
 
     def _wait_for_sign(self) -> None:
         """Requests wait until the server has taken in what it was told."""
-        if self._turns.is_held:
-            return
-        assert self._server.sign is not None
-        self._turns.hold()
-        if self.state == "ready":
-            self._set("indexing", f"{self.name} reads what is new")
-        self._patience = self._loop.call_later(self._server.sign.patience_s, self._lose_patience)
+        if not self._turns.is_held:
+            assert self._server.sign is not None
+            self._turns.hold()
+            if self.state == "ready":
+                self._set("indexing", f"{self.name} reads what is new")
+            self._patience = self._loop.call_later(self._server.sign.patience_s, self._lose_patience)
 
     def _lose_patience(self) -> None:
         """Requests wait no longer: until the sign comes, their answers are marked. There is none for a notice that had
