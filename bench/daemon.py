@@ -19,6 +19,7 @@ from bench.oracle import ENVIRONMENT
 
 PATIENCE_S = 60.0
 _NEWLINE = 10
+_NOT_KEPT = ("XDG_", "SEMCTX_", "PYTHONDONTWRITEBYTECODE")  # the last: an installed program is compiled already
 
 
 class Client:
@@ -97,7 +98,7 @@ class Daemon:
             with open(os.path.join(self.place, "semctx", "config.toml"), "w", encoding="utf-8") as file:
                 file.write(config)
         self.socket = os.path.join(self.place, "s")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "SEMCTX_"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_KEPT)}
         places = dict.fromkeys(("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), self.place)
         os.environ["XDG_CACHE_HOME"] = (
             self.place

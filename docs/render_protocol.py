@@ -210,6 +210,8 @@ client's Python is. For a connection that does not greet, the daemon's own envir
 * `events/changes {{"root", "epoch", "count"}}`: files of a workspace changed; its epoch now, and how many changes.
 * `events/sessions {{"root", "name", "state", "why"}}`: a child process of a workspace has another state (see
   [SessionState](#sessionstate)).
+* `events/lost {{"count"}}`: so many notifications were left out, as the client had not read those before. It comes to
+  every subscriber, as soon as they are read; what was missed can be asked for (`health`, `metrics/get`).
 
 **Names.** Parameters are in camelCase, fields of results in snake_case, except what a language server said, which is
 passed on as it came. Parameters that are not listed are refused. Lines count from 1 and columns from 0 in everything of

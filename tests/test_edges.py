@@ -178,6 +178,32 @@ def test_a_subscriber_that_never_reads_holds_up_nobody(repo: Path) -> None:
         assert memory(daemon) - before < 40 * _MB
 
 
+def test_subscribers_that_do_not_read_are_told_how_much_they_lost(repo: Path) -> None:
+    """Each holds what its socket takes and a little, so a thousand hold no more than a thousand times that."""
+    root = repo.joinpath(*["x" * 200] * 8)  # an event that names it has two kilobytes
+    root.mkdir(parents=True)
+    with daemon_at() as daemon:
+        client, deaf = daemon.client(), [daemon.client() for _ in range(100)]
+        for one in deaf:
+            assert one.ask("events/subscribe", topics=["changes"])
+        before = memory(daemon)
+        for _ in range(600):
+            client.ask("cache/invalidate", root=str(root))
+        assert memory(daemon) - before < 40 * _MB  # all events for all of them: 100 MB
+        for one in deaf[::20]:
+            heard = lost = 0
+            while heard + lost < 600:
+                event = one.receive()
+                if event["method"] == "events/lost":
+                    lost = event["params"]["count"]
+                else:
+                    heard += 1
+            assert lost > 300
+            assert heard > 10
+        client.ask("cache/invalidate", root=str(root))
+        assert deaf[0].receive()["method"] == "events/changes"  # nothing is lost for good
+
+
 @pytest.mark.parametrize("headers", [False, True])
 def test_half_a_frame_is_waited_for_and_forgotten_with_its_client(shared: Daemon, headers: bool) -> None:
     whole = json.dumps(HEALTH).encode()

@@ -156,6 +156,7 @@ def test_the_text_for_prometheus_says_the_same(used: Daemon, repo: Path) -> None
     assert sample("semctx_cache_lookups_total", root, ("method", "textDocument/hover"), ("result", "hit")) == 2
     assert sample("semctx_flights_total", root, ("how", "stored")) >= 3
     assert sample("semctx_index", root, ("what", "files")) == 5
+    assert sample("semctx_index", root, ("what", "not_indexed")) == 0
     indexer = (root, ("session", "indexer"), ("interpreter", ""))
     assert sample("semctx_session_state", *indexer, ("state", "ready")) == 1
     find = ("method", "symbols/find")

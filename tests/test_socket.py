@@ -14,11 +14,12 @@ import pytest
 
 from semctx import __version__
 from semctxd.config.schema import Config
+from semctxd.config.schema import Daemon as DaemonSettings
 from semctxd.rpc.methods import TABLE
 from semctxd.rpc.queries import Routes
 from semctxd.rpc.server import Connection
 from semctxd.service import Service
-from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, importing, sources
+from tests.conftest import PATIENCE_S, Daemon, Wire, daemon_at, eventually, importing, sources, until
 from tests.zoo import command, configured
 
 HEALTH = {"jsonrpc": "2.0", "id": 1, "method": "health"}
@@ -470,6 +471,36 @@ def test_one_that_reads_nothing_at_all_is_dropped(shared: Daemon, repo: Path) ->
         pass
     eventually(lambda: other.ask("health")["connections"] == before - 1, "it is dropped")
     deaf.close()
+
+
+async def test_those_that_leave_the_most_unread_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("semctxd.service._MAX_ALL_UNREAD_BYTES", 1 << 20)
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "config/get"}
+    async with anyio.create_task_group() as tasks:
+        service, routes = Service(sources(Config(daemon=DaemonSettings(max_batch=300))), tasks), Routes()
+        path = str(tmp_path / "s")
+        loop = asyncio.get_running_loop()
+        server = await loop.create_unix_server(lambda: Connection(service, routes, TABLE), path)
+        clients = [Wire(path) for _ in range(3)]
+
+        def unread() -> int:
+            return sum(client.unread for client in service.clients)
+
+        batch = json.dumps([ask] * 300).encode() + b"\n"  # the reply has half a megabyte
+        for count, client in enumerate(clients[:2], 1):
+            client.send_raw(batch)
+            await until(lambda count=count: unread() > count * 200_000)
+        clients[2].send_raw(batch * 3)
+        await until(lambda: len(service.clients) == 2)
+        assert unread() <= 1 << 20
+        for client in clients[:2]:
+            assert len(await anyio.to_thread.run_sync(client.receive)) == 300
+        assert await anyio.to_thread.run_sync(clients[2].file.read)  # what had been sent
+        for client in clients:
+            client.close()
+        server.close()
+        await service.drain()
+        tasks.cancel_scope.cancel()
 
 
 async def test_a_client_of_another_user_is_not_listened_to(tmp_path: Path) -> None:

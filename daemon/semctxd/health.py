@@ -116,6 +116,7 @@ def _workspace(workspace: Workspace) -> WorkspaceState:
         "fresh": not workspace.trees.todo and not workspace.trees.lost,
         "degraded": sorted(workspace.degraded),
         "folders": len(workspace.trees.folders),
+        "not_indexed": workspace.indexer.index["not_indexed"],
         "sessions": [_session(session) for session in workspace.sessions],
     }
 

@@ -10,11 +10,26 @@ import logging
 import logging.handlers
 import os
 import select
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-import structlog
+
+@contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Within, a module is as if it were not installed; see `sys.modules`."""
+    before = {module: sys.modules[module]} if module in sys.modules else {}
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+        sys.modules.update(before)
+
+
+with _without("rich"):  # where it is installed, structlog imports it to colour tracebacks: 6 MB, a tenth of a start
+    import structlog
 
 _ROOT = "semctxd"
 _FILE_BYTES = 10 * 1024 * 1024

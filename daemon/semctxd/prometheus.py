@@ -141,6 +141,7 @@ def _freshness(metrics: MetricsResult) -> list[Row]:
 def _index(workspaces: Mapping[str, WorkspaceMetrics]) -> list[Row]:
     of: dict[str, Mapping[str, Any]] = {root: workspace["index"] for root, workspace in workspaces.items()}
     holds = [((root, what), index[what]) for root, index in of.items() for what in _INDEX]
+    holds += [((root, "not_indexed"), index["not_indexed"]["count"]) for root, index in of.items()]
     seconds = [((root,), index["scan_ms"] * _MS) for root, index in of.items()]
     return [
         Row("semctx_index", "gauge", "What the index holds, and how far its scan is.", ("root", "what"), holds),

@@ -35,6 +35,7 @@ from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate
 from semctxd.workspace import Workspace
 
+_MAX_UNREAD_BYTES, _MAX_ALL_UNREAD_BYTES = 64 << 20, 256 << 20  # of one client, of all together
 HAS_INOTIFY = os.uname().sysname == "Linux"
 _RESERVED_FILES = 64  # of the limit of open files: a child that starts takes ten for a moment
 _MEASURED_S = 10.0  # a session that rests is measured at least so often
@@ -47,6 +48,10 @@ class Client(Protocol):
     log_hits: bool
     topics: frozenset[str]
 
+    @property
+    def unread(self) -> int:
+        """Bytes that were written to the client, and that it has not read yet."""
+
     def notify(self, topic: str, message: bytes) -> None:
         """Send a notification, if the client subscribed to its topic."""
 
@@ -55,6 +60,9 @@ class Client(Protocol):
 
     def close(self) -> None:
         """Write what is queued, then close."""
+
+    def drop(self) -> None:
+        """Close at once, whatever is queued."""
 
 
 class Service:
@@ -134,6 +142,16 @@ class Service:
             for client in self.clients:
                 client.notify(topic, message)
 
+    def bound_unread(self) -> None:
+        """Drop the clients that leave the most unread, while one or all together leave more than the daemon holds."""
+        clients = sorted(self.clients, key=lambda client: client.unread, reverse=True)
+        total = sum(client.unread for client in clients)
+        for client in clients:
+            if client.unread <= _MAX_UNREAD_BYTES and total <= _MAX_ALL_UNREAD_BYTES:
+                break
+            total -= client.unread
+            client.drop()
+
     def left(self, client: Client) -> None:
         """A client has gone."""
         self.clients.discard(client)
@@ -201,7 +219,7 @@ class Service:
             publish=self.publish,
         )
         try:
-            if indexed:  # it reads the tree while the tree is being watched, and is told to look again after that
+            if indexed:  # it starts while the tree is being watched
                 workspace.indexer.warm()
             with anyio.CancelScope(shield=True):  # others may be waiting for it
                 await workspace.open()

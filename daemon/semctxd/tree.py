@@ -10,6 +10,7 @@ keep what they read there until they are told.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 SKIPPED_FOLDERS = frozenset(
@@ -21,6 +22,7 @@ SKIPPED_FOLDERS = frozenset(
 SOURCE_SUFFIXES = (b".py", b".pyi")
 _COUNTED_SUFFIXES = (*SOURCE_SUFFIXES, b".ipynb", b".pth")
 IGNORE_FILES = frozenset({b".gitignore", b".ignore"})
+_MATTERING = IGNORE_FILES | {b".git"}
 CONFIGURATION_ABOVE = IGNORE_FILES | {
     b"pyproject.toml", b"ty.toml", b"pyrightconfig.json", b"pyrefly.toml", b"mypy.ini",
 }  # fmt: skip
@@ -91,6 +93,11 @@ class Ignored:
             parent = os.path.dirname(folder)
             verdict = self._verdicts[folder] = parent in self or _is_ignored(folder, self._chain(parent))
         return verdict
+
+    def listed(self, folder: bytes, names: Iterable[bytes]) -> None:
+        """A folder (absolute path) holds these names now: where none of them matters here, it is not looked into."""
+        if folder not in self._chains and _MATTERING.isdisjoint(names):
+            self._chains[folder] = self._chain(os.path.dirname(folder))
 
     def forget(self, folder: bytes) -> None:
         """The ignore files of a folder, or of one below it, may have changed."""

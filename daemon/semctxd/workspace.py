@@ -93,6 +93,7 @@ class Workspace:
         stands = asyncio.Event()
         self._gate.watch(self.trees, self.root, below=True, done=stands.set)
         await stands.wait()
+        self.indexer.watched()
 
     async def close(self) -> None:
         """End the sessions and the watch."""

@@ -82,6 +82,7 @@ HEALTH = {
             "fresh": False,
             "degraded": ["a symlink leads outside"],
             "folders": 2,
+            "not_indexed": {"count": 6, "files": ["a.py", "b.py", "c.py", "d.py", "e.py"]},
             "sessions": [SESSION, {**SESSION, "name": "indexer", "state": "failed", "pid": None, "why": "no memory"}],
         }
     ],
@@ -307,6 +308,13 @@ def test_an_answer_that_is_not_complete_says_so(peer: Peer, capsys: pytest.Captu
     assert "not complete: the language server still reads the repository" in run(capsys, "find", "check").splitlines()
 
 
+def test_an_answer_says_what_could_not_be_looked_into(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = {"count": 1, "files": ["big.py"]}
+    peer.plays(answering({"symbols/find": {**ANSWERS["symbols/find"], "not_indexed": missing}}))
+    said = run(capsys, "find", "check").splitlines()
+    assert "1 file not looked into, as too large, no text or not readable: big.py" in said
+
+
 def test_status(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     peer.plays(answering(ANSWERS))
     assert run(capsys, "status").splitlines() == [
@@ -314,6 +322,7 @@ def test_status(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
         "  process 4242, up 2.0 h, 1.0 MiB, 1 connection",
         "  1 answer kept, 0.0 MiB of 1.0 MiB, 75.0% of look-ups hit",
         "  /r  epoch 5",
+        "    6 files not looked into, as too large, no text or not readable: a.py, b.py, c.py, d.py, e.py, …",
         "    ty       ready   3.0 MiB",
         "    indexer  failed  3.0 MiB  no memory",
     ]
@@ -327,6 +336,7 @@ def test_health(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
         "/r",
         "  not fresh, epoch 5, 2 folders watched",
         "  degraded: a symlink leads outside",
+        "  6 files not looked into, as too large, no text or not readable: a.py, b.py, c.py, d.py, e.py, …",
         "  ty       ready   process 7  3.0 MiB  1 restart  0 pending  /venv/bin/python",
         "  indexer  failed             3.0 MiB  1 restart  0 pending  /venv/bin/python  no memory",
     ]

@@ -108,12 +108,13 @@ def test_what_is_logged_from_now_on(peer: Peer, capsys: pytest.CaptureFixture[st
         talk.reply(request, {"topics": ["log"]})
         for event in ("first", "second"):
             talk.send({"jsonrpc": "2.0", "method": "events/log", "params": {"event": event, "ms": 1}})
+        talk.send({"jsonrpc": "2.0", "method": "events/lost", "params": {"count": 7}})
         talk.socket.shutdown(socket.SHUT_RDWR)
 
     peer.plays(script)
     assert main(["logs", "--live"]) == 1
     out, err = capsys.readouterr()
-    assert out == "first ms=1\nsecond ms=1\n"
+    assert out == "first ms=1\nsecond ms=1\nlost count=7\n"
     assert "connection" in err
 
 

@@ -64,6 +64,7 @@ def test_what_wants_attention(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (repo / ".semctx.toml").write_text('[servers.ty]\ncommand = ["/tmp/mine"]\n')
+    (repo / "shop/binary.py").write_bytes(b"\0")
     (tmp_path / "watches").write_text("8192\n")
     monkeypatch.setattr(doctor, "_WATCHES", str(tmp_path / "watches"))
     monkeypatch.setenv("VIRTUAL_ENV", "/nowhere/venv")
@@ -72,6 +73,8 @@ def test_what_wants_attention(
     assert found["daemon"][2] == "semctx restart"
     assert found["watches"][:2] == ("warning", "the kernel allows 8192, one for each folder")
     assert "although /nowhere/venv is active" in found["interpreter"][1]
+    assert found["files"][0] == "warning"
+    assert found["files"][1].endswith("not readable: shop/binary.py")
     assert found["trust"][0] == "warning"
     assert found["trust"][2] == "semctx trust"
     assert found["health"][0] == "warning"

@@ -147,6 +147,7 @@ def test_files_that_cannot_be_shown(live: LiveIndex, tmp_path: Path) -> None:
         },
     )
     (tmp_path / "loop.py").symlink_to("loop.py")
+    (tmp_path / "closed.py").symlink_to("/proc/self/mem")  # nobody reads that from its beginning
 
     def error(file: str) -> SemctxError:
         return refused(byname.targets, live, {"file": file, "line": 1, "column": 0})
@@ -155,6 +156,7 @@ def test_files_that_cannot_be_shown(live: LiveIndex, tmp_path: Path) -> None:
     assert error("latin.py").message.startswith("latin.py is no text: ")
     assert (error("strange.py").type, error("hex.py").type) == ("FileRefused", "FileRefused")
     assert error("huge.py").message == "huge.py is larger than 2 MB"
+    assert error("closed.py").message == "closed.py cannot be read"
     assert (error("loop.py").type, error("nothing.py").type) == ("FileNotFound", "FileNotFound")
     assert error("pkg").message == "pkg is a folder"
     assert byname.targets(live, {"file": "declared.py", "line": 2, "column": 5})["targets"]

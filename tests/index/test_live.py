@@ -11,6 +11,7 @@ import pytest
 
 from semctxd.index import build, store
 from semctxd.index.live import LiveIndex
+from semctxd.tree import Ignored
 from tests.conftest import write
 from tests.index.conftest import Grow
 
@@ -127,7 +128,7 @@ def test_a_lost_root_leaves_nothing(grow: Grow, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone_before_it_is_read_gives_nothing(tmp_path: Path) -> None:
-    assert list(build.scan(os.fsencode(tmp_path / "gone"))) == []
+    assert list(build.scan(os.fsencode(tmp_path / "gone"), Ignored(os.fsencode(tmp_path)))) == []
 
 
 def test_only_so_many_bodies_are_kept(grow: Grow, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +139,7 @@ def test_only_so_many_bodies_are_kept(grow: Grow, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_unreadable_file_and_a_strange_name_fail_nothing(tmp_path: Path) -> None:
-    assert build.read(os.fsencode(tmp_path / "none.py")) == b""
+    assert build.read(os.fsencode(tmp_path / "none.py")) == build.UNREADABLE
     path = os.fsencode(tmp_path) + b"/\xff.py"
     with open(path, "wb") as file:
         file.write(b"odd = 1\n")
@@ -159,7 +160,7 @@ MANY = {
 def test_several_processes_read_the_same_as_one(tmp_path: Path) -> None:
     write(tmp_path, MANY)
     root = os.fsencode(tmp_path)
-    files = list(build.scan(root))
+    files = list(build.scan(root, Ignored(root)))
 
     def read(workers: int) -> dict[bytes, bytes]:
         return {
@@ -188,14 +189,14 @@ def test_what_a_dead_helper_owes_is_read_without_it(tmp_path: Path, monkeypatch:
         return one(root, path)
 
     monkeypatch.setattr(build, "one", deadly)
-    assert len(list(build.records(root, list(build.scan(root)), 2))) == 200
+    assert len(list(build.records(root, list(build.scan(root, Ignored(root))), 2))) == 200
 
 
 def test_a_helper_sends_batches_and_closes(tmp_path: Path) -> None:
     write(tmp_path, {f"m{number}.py": "x = 1\n" for number in range(70)})
     root = os.fsencode(tmp_path)
     ours, theirs = Pipe(duplex=False)
-    build.send(theirs, root, [path for path, _ in build.scan(root)])
+    build.send(theirs, root, [path for path, _ in build.scan(root, Ignored(root))])
     assert [len(msgspec.msgpack.decode(ours.recv_bytes())) for _ in range(5)] == [16, 16, 16, 16, 6]
     with pytest.raises(EOFError):
         ours.recv_bytes()

@@ -47,6 +47,7 @@ from semctx.framing import frame
 for read in range(15):
     time.sleep(0.1)  # all in all longer than `start_s`, which is what is tested
     params = {**dict.fromkeys(("files", "symbols", "scan_ms", "restored", "updates"), 0), "snapshot": ""}
+    params["not_indexed"] = {"count": 0, "files": []}
     said = {"jsonrpc": "2.0", "method": "state", "params": {**params, "read": read, "to_read": 15}}
     sys.stdout.buffer.write(frame(json.dumps(said).encode(), headers=True))
     sys.stdout.buffer.flush()
@@ -72,6 +73,7 @@ sys.stdin.read()
             changed=changed,
         )
         session.argv = [sys.executable, "-c", program]
+        session.watched()
         session.warm()
         await asyncio.wait_for(ready.wait(), 60)
         assert states == ["starting", "ready"]

@@ -15,11 +15,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from semctxd.index import __main__ as indexer
-from semctxd.index import snapshot
+from semctxd.index import snapshot, store
 from semctxd.index.build import digest
 from semctxd.index.live import LiveIndex
 from semctxd.index.snapshot import Snapshot
-from semctxd.index.store import Store
 from tests.conftest import Daemon, daemon_at, eventually, write
 from tests.index.test_answer import SHOP
 from tests.index.test_equal import EDIT, FILES, FOLDERS, NAMES, START, answers, edit
@@ -199,11 +198,13 @@ def of_another_root(snapshot: Path) -> None:
     path(live).rename(snapshot)
 
 
-def vouched(payload: bytes) -> Callable[[Path], None]:
-    """A snapshot that says of itself that all is well."""
+def vouched(*sections: object, more: int = 0) -> Callable[[Path], None]:
+    """A snapshot that says of itself that all is well; and that it has `more` sections."""
+    payload = b"".join(map(msgspec.msgpack.encode, sections))
+    count = (len(sections) + more).to_bytes(4, "big")
 
     def vouch(snapshot: Path) -> None:
-        snapshot.write_bytes(snapshot.read_bytes()[:16] + digest(payload) + payload)
+        snapshot.write_bytes(snapshot.read_bytes()[:16] + digest(payload) + b"\xdd" + count + payload)
 
     return vouch
 
@@ -218,10 +219,12 @@ def vouched(payload: bytes) -> Callable[[Path], None]:
         (open_to_others, "it is not this user's alone"),
         (be_a_pipe, "it is not this user's alone"),
         (lead_elsewhere, "Too many levels of symbolic links"),
-        (vouched(b"\x90"), "pop from empty list"),
-        (vouched(msgspec.msgpack.encode([{"a": (b"", b"")}, {"a": b"1"}, {}, {}, {}, {}])), "multiple of"),
-        (vouched(msgspec.msgpack.encode([{}] * 6 + [[(b"", 1, ["a.py"])]])), "of at least length 6"),
-        (vouched(b"no msgpack"), "Expected `array`"),
+        (vouched((6, {})), "index out of range"),
+        (vouched((0, {"a": (b"", b"")}), (1, {"a": b"1"})), "multiple of"),
+        (vouched((255, [(b"", 1, ["a.py"])])), "of at least length 6"),
+        (vouched("no section"), "Expected `array`"),
+        (vouched((1, {}), more=1), "truncated"),
+        (vouched((1, {}), more=-1), "trailing"),
     ],
 )
 def test_what_is_in_doubt_is_discarded(root: Path, kept: Path, harm: Callable[[Path], None], why: str) -> None:
@@ -436,6 +439,17 @@ def test_a_daemon_begins_with_what_the_last_one_left_and_says_so(root: Path) -> 
         ]
 
 
+def test_a_tree_that_rests_is_read_once(root: Path) -> None:
+    with daemon_at() as daemon:
+        of_index(daemon, root)
+        daemon.client().ask("symbols/find", root=str(root), name="Cart")  # what it says of itself follows a reply
+        assert of_index(daemon, root)["updates"] == 0
+        write(root, {"new.py": "new = 1\n"})
+        daemon.client().ask("symbols/find", root=str(root), name="new")
+        daemon.client().ask("symbols/find", root=str(root), name="Price", kind="class")
+        assert of_index(daemon, root)["updates"] == 1
+
+
 def test_without_snapshots_nothing_is_written(root: Path) -> None:
     with daemon_at(config="[index]\nsnapshot = false\n") as daemon:
         assert of_index(daemon, root)["snapshot"] == "off"
@@ -454,19 +468,22 @@ def test_without_snapshots_nothing_is_written(root: Path) -> None:
 # -- what it is made of
 
 
-def test_tables_are_restored_as_they_were(root: Path, kept: Path) -> None:
+def test_tables_are_restored_as_they_were(root: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_PART", 3)
     live = run(root, kept)
     write(root, {"shop/money.py": "def parse(): ...\n"})  # so that there is a gap in the ids
     live.apply([str(root / "shop/money.py")])
     end(live)
     found = Snapshot(str(kept), live.root).read()
     assert found
-    store, digests = found
-    assert [table.saved() for table in store.tables] == [table.saved() for table in live.store.tables]
-    assert {name: store.ids(name) for name in store.files} == {name: live.store.ids(name) for name in live.store.files}
+    restored, digests = found
+    assert [list(table.saved()) for table in restored.tables] == [list(table.saved()) for table in live.store.tables]
+    assert {name: restored.ids(name) for name in restored.files} == {
+        name: live.store.ids(name) for name in live.store.files
+    }
     assert digests == {os.fsencode(root / name): digest((root / name).read_bytes()) for name in SHOP}
-    assert (store.marks, store.mark_counts) == (live.store.marks, live.store.mark_counts)
-    for each in (store, live.store):
+    assert (restored.marks, restored.mark_counts) == (live.store.marks, live.store.mark_counts)
+    for each in (restored, live.store):
         for name in SHOP:
             each.drop(name)
-        assert [table.saved() for table in each.tables] == [table.saved() for table in Store().tables]
+        assert [list(table.saved()) for table in each.tables] == [[]] * len(each.tables)

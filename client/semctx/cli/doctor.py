@@ -10,7 +10,7 @@ import time
 
 import semctx
 from semctx import connection, paths, roots, spawn
-from semctx.cli import talk
+from semctx.cli import render, talk
 from semctx.cli.parser import EXIT_FAILED
 from semctx.errors import PROTOCOL, SemctxError
 
@@ -104,6 +104,9 @@ def _index(daemon: connection.Connection) -> Findings:
     found = daemon.overview(limits={"files": 1, "symbols": 0})
     files = len(found["files"]) + found["left_out"]
     yield _finding("index", "ok", f"{files} source files in {daemon.root}")
+    if missing := found.get("not_indexed"):
+        hint = "Split them, or leave their folder out (.gitignore, .ignore). `lsp/request` answers about them."
+        yield _finding("files", "warning", render.not_indexed(missing), hint)
 
 
 def _server(daemon: connection.Connection) -> Findings:

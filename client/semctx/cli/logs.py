@@ -30,7 +30,9 @@ def presenter(request: str | None, *, raw: bool) -> Callable[[str], str]:
 def live(root: str | None, present: Callable[[str], str]) -> NoReturn:
     """Print what the daemon logs from now on. Raises SemctxError where there is none, or it ends."""
 
-    def tell(_: str, event: Any) -> None:
+    def tell(method: str, event: Any) -> None:
+        if method == "events/lost":  # the terminal was too slow
+            event = {"event": "lost", **event}
         sys.stdout.write(present(json.dumps(event) + "\n"))
         sys.stdout.flush()
 

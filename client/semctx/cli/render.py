@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeAlias
 
+    from semctx.protocol import NotIndexed
+
     Line: TypeAlias = tuple[str, str]  # style, text
 
 PLAIN, TITLE, DIM, FILE, BAD, GOOD, WARNING = "", "1", "2", "36", "31", "32", "33"  # of ANSI's Select Graphic Rendition
@@ -56,8 +58,17 @@ def facts(answer: Any) -> Iterator[Line]:
         yield WARNING, f"degraded: {reason}"
     if answer.get("completeness") == "indexing":
         yield WARNING, "not complete: the language server still reads the repository"
+    if missing := answer.get("not_indexed"):
+        yield WARNING, not_indexed(missing)
     meta = answer["meta"]
     yield DIM, f"{meta['elapsed_ms']:.2f} ms{', cached' if meta['cached'] else ''}"
+
+
+def not_indexed(missing: NotIndexed) -> str:
+    """Which source files are known by name only."""
+    more = ", …" if missing["count"] > len(missing["files"]) else ""
+    names = f"{', '.join(missing['files'])}{more}"
+    return f"{times(missing['count'], 'file')} not looked into, as too large, no text or not readable: {names}"
 
 
 def times(count: int, noun: str) -> str:

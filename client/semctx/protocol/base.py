@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Required, TypedDict
 
-__all__ = ["CancelParams", "Limits", "Meta", "Method", "NoParams", "RootParams", "Symbol"]
+__all__ = ["CancelParams", "Limits", "Meta", "Method", "NoParams", "NotIndexed", "RootParams", "Symbol"]
 
 
 class Method(NamedTuple):
@@ -62,6 +62,13 @@ class Symbol(TypedDict, total=False):
     scope: Required[Literal["class", "file", "workspace"]]  # relative to the target
     confidence: float  # 0 to 1: estimated chance that the code to be written uses it (context only)
     breakdown: dict[str, float]  # signal -> share of the score (with `explain`)
+
+
+class NotIndexed(TypedDict):
+    """Source files that the index knows by name only: larger than 2 MB, no text, or not to be read."""
+
+    count: int
+    files: list[str]  # the first five, by path, relative to the root
 
 
 class Meta(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, Required, TypedDict
 
-from semctx.protocol.base import FRESH, ROOT, Limits, Meta, Method, Symbol
+from semctx.protocol.base import FRESH, ROOT, Limits, Meta, Method, NotIndexed, Symbol
 
 __all__ = ["ContextParams", "ContextResult", "Convention", "FileScore", "FilesParams", "FilesResult", "ImportPattern"]
 
@@ -81,6 +81,7 @@ class ContextResult(TypedDict):
     keywords: list[str]
     source: Literal["index", "server", "knowledge-base"]
     enriched: bool  # the language server's part is in it
+    not_indexed: NotRequired[NotIndexed]  # what could not be looked into
     meta: Meta
     degraded: NotRequired[list[str]]
 
@@ -90,6 +91,7 @@ class FilesResult(TypedDict):
 
     files: list[FileScore]
     keywords: list[str]
+    not_indexed: NotRequired[NotIndexed]  # what could not be looked into
     meta: Meta
     degraded: NotRequired[list[str]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from semctx.protocol.base import ROOT, Method, NoParams, RootParams
+from semctx.protocol.base import ROOT, Method, NoParams, NotIndexed, RootParams
 
 __all__ = ["HealthResult", "SessionState", "Stopping", "WorkspaceState"]
 
@@ -30,6 +30,7 @@ class WorkspaceState(TypedDict):
     fresh: bool
     degraded: list[str]
     folders: int  # watched
+    not_indexed: NotIndexed
     sessions: list[SessionState]
 
 

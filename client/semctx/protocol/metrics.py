@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from semctx.protocol.base import Method, NoParams
+from semctx.protocol.base import Method, NoParams, NotIndexed
 from semctx.protocol.cache import CacheStats
 
 __all__ = [
@@ -68,6 +68,7 @@ class IndexMetrics(TypedDict):
     scan_ms: float  # how long that has taken
     updates: int  # batches of changes taken in since the first scan
     restored: int  # files that its first scan had not to parse, as the snapshot of an earlier run had them
+    not_indexed: NotIndexed
     snapshot: str  # what became of that: "used", "" without one, "off", or why it was not used or written
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, Required, TypedDict
 
-from semctx.protocol.base import FRESH, ROOT, SERVER, Limits, Meta, Method, Symbol
+from semctx.protocol.base import FRESH, ROOT, SERVER, Limits, Meta, Method, NotIndexed, Symbol
 
 __all__ = [
     "BodiesResult",
@@ -50,6 +50,7 @@ class FindResult(TypedDict):
 
     symbols: list[Symbol]
     left_out: int  # how many more there are than `limits.symbols`
+    not_indexed: NotRequired[NotIndexed]  # what could not be looked into
     meta: Meta
     degraded: NotRequired[list[str]]
 
@@ -246,6 +247,7 @@ class OverviewResult(TypedDict):
     source: Literal["index"]
     left_out: int  # how many more files there are
     hint: NotRequired[str]
+    not_indexed: NotRequired[NotIndexed]  # which of the files have no symbols for that reason
     meta: Meta
     degraded: NotRequired[list[str]]
 

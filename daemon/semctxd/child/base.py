@@ -195,6 +195,10 @@ class Child:
 
     # -- what a subclass says
 
+    def arguments(self) -> list[str]:
+        """What the program is started with after `argv`, as it is configured now."""
+        return []
+
     async def prepare(self) -> None:
         """Load what the session needs, before the process is started."""
 
@@ -346,6 +350,7 @@ class Child:
             _, process = await self._loop.subprocess_exec(
                 lambda: Process(self, run, self.terms.bounds.max_answer_bytes),
                 *self.argv,
+                *self.arguments(),
                 cwd=self.cwd,
                 env=self.env,
                 start_new_session=True,

@@ -27,6 +27,7 @@ from semctxd.index import byname, candidate
 from semctxd.index.answer import context, relevant_files
 from semctxd.index.find import find
 from semctxd.index.live import LiveIndex
+from semctxd.index.unread import known_by_name
 
 _CHUNK_BYTES = 1 << 16
 _PAUSE_S = 1.0
@@ -165,6 +166,7 @@ def state(live: LiveIndex) -> bytes:
         "updates": live.updates,
         "restored": live.restored,
         "snapshot": live.snapshot.said if live.snapshot else "off",
+        "not_indexed": known_by_name(live.store),
     }
     return msgspec.json.encode({"jsonrpc": "2.0", "method": "state", "params": holds})
 

@@ -8,6 +8,7 @@ from typing import Any
 from semctxd.index import budget, conventions, imports, knowledge
 from semctxd.index.live import LiveIndex
 from semctxd.index.symbols import to_json
+from semctxd.index.unread import remark
 from semctxd.ranking import files as file_ranking
 from semctxd.ranking.gather import gather
 from semctxd.ranking.question import Question
@@ -31,7 +32,7 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     wanted = [one for one in ranked if one.confidence >= params.get("minConfidence", 0.0)][:count]
     said = keywords(f"{question.intent} {question.name}")
     if not live.store.symbols:
-        return knowledge.context(said, limits)
+        return knowledge.context(said, limits) | remark(live.store)
     most_imports, most_conventions = limits.get("imports", _IMPORTS), limits.get("conventions", _CONVENTIONS)
     parts = {
         "symbols": [_symbol(live, question, one, explain) for one in wanted],
@@ -49,6 +50,7 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
         "keywords": said,
         "source": "index",
         "enriched": False,
+        **remark(live.store),
     }
 
 
@@ -57,7 +59,7 @@ def relevant_files(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     limits = params.get("limits", {})
     signals, _, files = _ranked(live, params, 0)
     said = keywords(f"{signals.question.intent} {signals.question.name}")
-    return {"files": files[: limits.get("files", _FILES)], "keywords": said}
+    return {"files": files[: limits.get("files", _FILES)], "keywords": said, **remark(live.store)}
 
 
 def _ranked(

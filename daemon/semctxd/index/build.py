@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from semctxd import tree
 from semctxd.index.extract import MAX_BYTES, extract
 from semctxd.ranking.records import FileRecord
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+UNREADABLE = b"\0"
+"""What stands for the bytes of a file that cannot be read: no source text, and not those of an empty file."""
 
 Stat = tuple[int, int, int, int]
 """What must be equal for a file to be the same: mtime and ctime in ns, size in bytes, inode."""
@@ -28,9 +33,9 @@ Read = tuple[bytes, bytes, FileRecord]
 """A file's absolute path, the digest of its bytes, and its record."""
 
 
-def scan(top: bytes, ignored: Container[bytes] = ()) -> Iterator[tuple[bytes, Stat]]:
+def scan(top: bytes, ignored: tree.Ignored) -> Iterator[tuple[bytes, Stat]]:
     """The source files below a folder (absolute path) with their stats, but for the `ignored` folders. Directory
-    symlinks are not followed."""
+    symlinks are not followed. Each folder is looked into once: four fifths of a tree's folders may hold no source."""
     folders = [top]
     while folders:
         folder = folders.pop()
@@ -38,9 +43,13 @@ def scan(top: bytes, ignored: Container[bytes] = ()) -> Iterator[tuple[bytes, St
             entries = list(os.scandir(folder))
         except OSError:  # gone meanwhile, or not to be read: nothing below it can be known
             continue
+        names = [entry.name for entry in entries]
+        if b"pyvenv.cfg" in names and folder != top and tree.is_environment(folder):
+            continue
+        ignored.listed(folder, names)
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                if not tree.is_skipped(entry.path) and entry.path not in ignored:
+                if entry.name not in tree.SKIPPED_FOLDERS and entry.path not in ignored:
                     folders.append(entry.path)
             elif tree.is_source(entry.name) and (stat := stat_of(entry.path)):
                 yield entry.path, stat
@@ -60,12 +69,12 @@ def _is_regular(mode: int) -> bool:
 
 
 def read(path: bytes) -> bytes:
-    """A file's bytes (one byte over MAX_BYTES at most); empty where it cannot be read."""
+    """A file's bytes (one byte over MAX_BYTES at most); UNREADABLE where it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError:
-        return b""
+        return UNREADABLE
 
 
 def records(root: bytes, files: Sequence[tuple[bytes, Stat]], workers: int = 0) -> Iterator[Read]:
@@ -82,6 +91,9 @@ def records(root: bytes, files: Sequence[tuple[bytes, Stat]], workers: int = 0) 
 
 
 def _by_helpers(root: bytes, paths: Sequence[bytes], workers: int) -> Iterator[Read]:
+    from multiprocessing import get_context  # takes 20 ms, which a start from a snapshot need not pay
+    from multiprocessing.connection import Connection, wait
+
     context = get_context("fork")
     pipes: dict[Connection, BaseProcess] = {}
     for number in range(workers):

@@ -18,6 +18,7 @@ from semctxd.index.said import CallOf, Hover, Report, understood
 from semctxd.index.source import path_of, read, width
 from semctxd.index.span import first_line
 from semctxd.index.symbols import to_json
+from semctxd.index.unread import remark
 from semctxd.ranking.records import Record
 from semctxd.tree import is_source
 
@@ -218,7 +219,8 @@ def overview(live: LiveIndex, params: Json) -> Json:
     limits = {**_limits(params), "symbols": params.get("limits", {}).get("symbols", _OUTLINED)}
     found = files(live, params)
     shown = [_overview(live, file, found["is_folder"], limits["symbols"]) for file in found["files"]]
-    result = {"files": shown, "source": "index", "left_out": found["left_out"]}
+    missing = remark(live.store, params.get("file", ""))
+    result = {"files": shown, "source": "index", "left_out": found["left_out"], **missing}
     if found["left_out"] or any(file["left_out"] for file in shown):
         result["hint"] = "To see what was left out: raise limits.files or limits.symbols, or ask for a part of it."
     return result

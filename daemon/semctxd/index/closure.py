@@ -13,9 +13,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from semctxd.index.store import Store
+from semctxd.ranking.records import UNKNOWN
 
-UNKNOWN = "?"
-"""The mentions of a file that was not read as text."""
 LARGEST = 1000
 """Files of a closure that is worth knowing: a larger one costs much, and spares little."""
 

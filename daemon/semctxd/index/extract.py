@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser
 
-from semctxd.index.closure import UNKNOWN, mentions
+from semctxd.index.closure import mentions
 from semctxd.index.lexing import CHAIN, STRING
 from semctxd.index.observe import docstring_style, marks
 from semctxd.index.outline import outline
-from semctxd.ranking.records import FileRecord, Import, Kind, Record, Style
+from semctxd.ranking.records import UNKNOWN, FileRecord, Import, Kind, Record, Style
 from semctxd.ranking.signature import parameter_names
 from semctxd.ranking.text import subtokens, words
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from semctx.errors import SemctxError
 from semctxd.index.live import LiveIndex
 from semctxd.index.symbols import to_json
+from semctxd.index.unread import remark, sentence
 from semctxd.ranking.records import Record
 
 _FUZZY_CUTOFF = 0.7
@@ -20,7 +21,7 @@ def find(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     limit = params.get("limits", {}).get("symbols", _DEFAULT_LIMIT)
     found = matching(live, params)
     symbols = [to_json(live, symbol) for symbol in found[:limit]]
-    return {"symbols": symbols, "left_out": len(found) - len(symbols)}
+    return {"symbols": symbols, "left_out": len(found) - len(symbols), **remark(live.store)}
 
 
 def matching(live: LiveIndex, params: dict[str, Any]) -> list[Record]:
@@ -67,7 +68,7 @@ def _refuse(live: LiveIndex, params: dict[str, Any], parts: list[str], owners: l
     nearest = get_close_matches(parts[-1], sorted(members), 5, 0.6)
     nearest = nearest or get_close_matches(parts[-1], sorted(live.store.by_name.keys()), 5, 0.6)
     where = f" in {params['file']}" if "file" in params else ""
-    message = f"No symbol has the name {params['name']!r}{where}."
+    message = f"No symbol has the name {params['name']!r}{where}.{sentence(live.store, params.get('file', ''))}"
     raise SemctxError("SymbolNotFound", message, hint="" if nearest else _NOTHING_NEAR, nearest=nearest)
 
 

@@ -31,8 +31,13 @@ EMPTY: IndexMetrics = {
     "updates": 0,
     "restored": 0,
     "snapshot": "",
+    "not_indexed": {"count": 0, "files": []},
 }
 """What there is without an indexer."""
+
+_MALLOC = {"MALLOC_TRIM_THRESHOLD_": "131072"}
+"""mallopt(3)'s usual value, but fixed: glibc raises it to twice the largest buffer that was freed, such as a part of a
+snapshot, and then keeps so much free memory for good. Other libraries do not read it."""
 
 _KEPT = ("HOME", "PATH", "LANG", "LC_", "TMPDIR", "PYTHON", "COVERAGE_")  # beginnings of names
 
@@ -43,10 +48,12 @@ class IndexerSession(Child):
     def __init__(
         self, *, root: str, env: Mapping[str, str], terms: Terms, spawn: Spawn, changed: Callable[[Child], None]
     ) -> None:
-        argv = _command(root, terms.snapshots)
+        argv = [sys.executable, "-P", "-m", "semctxd.index", root]
         super().__init__("indexer", argv, cwd="/", env=_scrubbed(env), terms=terms, spawn=spawn, changed=changed)
         self._root = root
         self._due: dict[str, None] = {}
+        self._is_watched = False
+        self._waits = False  # the process runs, and has not been told to read
         self.index = EMPTY
         self._shown = DISK
 
@@ -62,16 +69,26 @@ class IndexerSession(Child):
                     self._due.pop(path, None)
                     self._due[path] = None
 
-    async def prepare(self) -> None:
-        """See Child: where snapshots lie, and whether there are any, is as it is configured now."""
-        self.argv = _command(self._root, self.terms.snapshots)
+    def arguments(self) -> list[str]:
+        """See Child: where snapshots lie, if there are any."""
+        return [self.terms.snapshots] if self.terms.snapshots else []
+
+    def watched(self) -> None:
+        """The tree is watched from now on: what changes after this, it is told."""
+        self._is_watched = True
+        self._read()
 
     def begin(self) -> None:
-        """See Child: it reads the tree at once, maybe before the tree is watched; the first question looks again."""
-        self._tell([self._root])
-        self._due = {self._root: None}
+        """See Child. It takes longer to start than most trees take to be watched: one look at the tree is enough."""
         self._shown = DISK
-        self.send("statistics", b"{}", lambda raw, error: self.ready())  # when it has read the tree
+        self._waits = True
+        self._read()
+
+    def _read(self) -> None:
+        if self._waits and self._is_watched:
+            self._waits = False
+            self._tell([self._root])
+            self.send("statistics", b"{}", lambda raw, error: self.ready())  # when it has read the tree
 
     def bring(self, overlays: Overlays) -> None:
         """See Child. It takes one message after the other: whatever it was shown, it can be switched at once."""
@@ -113,6 +130,7 @@ class IndexerSession(Child):
     def forget(self) -> None:
         """See Child."""
         self._due.clear()
+        self._waits = False
         self.index = EMPTY
 
     def crashed(self, why: str) -> SemctxError:
@@ -124,10 +142,6 @@ class IndexerSession(Child):
         return IndexerFailed(why, hint="Wait three minutes, or run `semctx restart`; `semctx logs` says why it ends.")
 
 
-def _command(root: str, snapshots: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "semctxd.index", root, snapshots]
-
-
 def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
     """What an interpreter needs to run our own code as the daemon does: nothing else of the environment."""
-    return {name: value for name, value in environment.items() if name.startswith(_KEPT)}
+    return _MALLOC | {name: value for name, value in environment.items() if name.startswith(_KEPT)}

@@ -4,8 +4,8 @@ A snapshot saves work, and decides nothing: a record is used for a file only if 
 digest of those that it was made of. No time, size or inode is believed. A snapshot that is in doubt (another version of
 anything that shapes a record, another root, cut off, damaged, not the user's alone) is as if it were not there.
 
-Format: `_kind`, the digest of all that follows, then a msgpack array: the tables of the store, then its files in
-batches.
+Format: `_kind`, the digest of all sections, then a msgpack array of them: the number of a table of the store and a part
+of that table, or `_FILE` and some files. The head is written last.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from semctxd.index.build import digest
 from semctxd.index.store import Store
 from semctxd.ranking.records import FileRecord
 
-_FORMAT = b"1"
-_KIND_BYTES, _HEAD_BYTES = 16, 32
+_FORMAT = b"2"
+_KIND_BYTES, _SECTIONS_AT, _HEAD_BYTES = 16, 32, 37
 _BATCH = 64  # files that are written at once
 _LARGEST_BYTES = 512 << 20  # of one snapshot
 _ALL_BYTES, _ALL = 2 << 30, 64  # of all of them, and how many
@@ -40,7 +40,8 @@ _UNFINISHED = ".new"
 _ARRAY_32 = b"\xdd"  # msgpack: an array, the length of which follows
 
 _ENCODER = msgspec.msgpack.Encoder()
-_SECTIONS = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_SECTIONS = msgspec.msgpack.Decoder(list[tuple[int, msgspec.Raw]])
+_FILE = 255
 _FILES = msgspec.msgpack.Decoder(list[tuple[bytes, int, FileRecord]])  # digest, first id, record
 
 
@@ -58,11 +59,11 @@ class Snapshot:
         was, or it is in doubt. Never raises."""
         store, digests = Store(), {}
         try:
-            sections = self._sections()
-            for table in store.tables:
-                table.restore(sections.pop())
-            while sections:
-                for kept, first, record in _FILES.decode(sections.pop()):
+            for number, section in self._sections():
+                if number != _FILE:
+                    store.tables[number].restore(section)
+                    continue
+                for kept, first, record in _FILES.decode(section):
                     store.enter(record, first)
                     digests[self._root + b"/" + record.path.encode()] = kept
             os.utime(self.path)  # those that are unused for longest go first
@@ -74,8 +75,7 @@ class Snapshot:
         self.said = "used"
         return store, digests
 
-    def _sections(self) -> list[msgspec.Raw]:
-        """The last section first."""
+    def _sections(self) -> list[tuple[int, msgspec.Raw]]:
         fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(fd, "rb") as file:
             status = os.fstat(fd)
@@ -86,9 +86,9 @@ class Snapshot:
             data = memoryview(file.read(_LARGEST_BYTES))
         if data[:_KIND_BYTES] != _kind(self._root):
             raise ValueError("another version wrote it, or it is of another root")
-        if data[_KIND_BYTES:_HEAD_BYTES] != digest(data[_HEAD_BYTES:]):
+        if data[_KIND_BYTES:_SECTIONS_AT] != digest(data[_HEAD_BYTES:]):
             raise ValueError("it is damaged")
-        return _SECTIONS.decode(data[_HEAD_BYTES:])[::-1]
+        return _SECTIONS.decode(data[_SECTIONS_AT:])
 
     def write(self, store: Store, digests: Mapping[bytes, bytes]) -> Iterator[None]:
         """Keep a store, by the digests of its files, a slice at each step. Who stops before the last has changed
@@ -102,31 +102,31 @@ class Snapshot:
         try:
             with open(fd, "wb") as file:
                 file.seek(_HEAD_BYTES)
-                whole = blake2b(digest_size=_KIND_BYTES)
-                for part in self._parts(store, digests):
-                    whole.update(part)
-                    if file.tell() + file.write(part) > _LARGEST_BYTES:
+                whole, count = blake2b(digest_size=_KIND_BYTES), 0
+                for section in self._written(store, digests):
+                    whole.update(section)
+                    count += 1
+                    if file.tell() + file.write(section) > _LARGEST_BYTES:
                         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), self.path)
                     yield
                 file.seek(0)
-                file.write(_kind(self._root) + whole.digest())
+                file.write(_kind(self._root) + whole.digest() + _ARRAY_32 + count.to_bytes(4, "big"))
             os.replace(unfinished, self.path)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(unfinished)
         _sweep(self._folder)
 
-    def _parts(self, store: Store, digests: Mapping[bytes, bytes]) -> Iterator[bytes]:
+    def _written(self, store: Store, digests: Mapping[bytes, bytes]) -> Iterator[bytes]:
+        """The sections."""
+        for number, table in enumerate(store.tables):
+            for part in table.saved():
+                yield _ENCODER.encode((number, msgspec.Raw(part)))
         paths = sorted(digests)
-        batches = range(0, len(paths), _BATCH)
-        yield _ARRAY_32 + (len(store.tables) + len(batches)).to_bytes(4, "big")
-        for table in store.tables:
-            yield table.saved()
-        for start in batches:
+        for start in range(0, len(paths), _BATCH):
             names = {path: path[len(self._root) + 1 :].decode() for path in paths[start : start + _BATCH]}
-            yield _ENCODER.encode(
-                [(digests[path], store.ids(name).start, store.files[name]) for path, name in names.items()]
-            )
+            files = [(digests[path], store.ids(name).start, store.files[name]) for path, name in names.items()]
+            yield _ENCODER.encode((_FILE, files))
 
 
 def _is_ours(status: os.stat_result) -> bool:

@@ -58,6 +58,8 @@ def read(live: LiveIndex, file: str) -> Source:
     data = build.read(path)
     if len(data) > MAX_BYTES:
         raise SemctxError("FileRefused", f"{file} is larger than {MAX_BYTES // 1_000_000} MB")
+    if data == build.UNREADABLE:
+        raise SemctxError("FileRefused", f"{file} cannot be read")
     if b"\0" in data:
         raise SemctxError("FileRefused", f"{file} is binary")
     try:

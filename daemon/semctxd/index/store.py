@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from sys import intern
+from typing import TypeVar
 
 import msgspec
 
 from semctxd.index import lexing
-from semctxd.ranking.records import Body, FileRecord, Import, Record
+from semctxd.ranking.records import UNKNOWN, Body, FileRecord, Import, Record
 from semctxd.ranking.text import IDENTIFIER
 
 _BODIES_MAX = 4000  # bodies are read when asked for; this many (about 6 MB) are kept
+_PART = 256  # keys of a table that are saved at once: large buffers would leave holes in the heap
 Buffer = bytes | msgspec.Raw
+T = TypeVar("T")
 _NOTHING: tuple[Sequence[int], Sequence[float]] = ((), ())
 
 
@@ -56,14 +60,15 @@ class Table:
         """Every key that has an id."""
         return self._ids.keys()
 
-    def saved(self) -> bytes:
-        """All of it, for `restore`."""
-        return msgspec.msgpack.encode({key: ids.tobytes() for key, ids in self._ids.items()})
+    def saved(self) -> Iterator[bytes]:
+        """All of it, in parts for `restore`."""
+        return _parts(self._ids, array.tobytes)
 
-    def restore(self, saved: Buffer) -> None:
-        """Become what was saved by the same version on the same kind of machine. Raises MsgspecError or ValueError."""
-        kept = msgspec.msgpack.decode(saved, type=dict[str, bytes])
-        self._ids = {key: array("I", ids) for key, ids in kept.items()}
+    def restore(self, part: Buffer) -> None:
+        """Take in a part of what was saved by the same version on the same kind of machine; an empty table has all of
+        it when it has all parts. Raises MsgspecError or ValueError."""
+        kept = msgspec.msgpack.decode(part, type=dict[str, bytes])
+        self._ids.update((intern(key), array("I", ids)) for key, ids in kept.items())
 
 
 class Postings:
@@ -96,15 +101,20 @@ class Postings:
         """(ids, weights) of a term; equally long, maybe empty."""
         return self._lists.get(term, _NOTHING)
 
-    def saved(self) -> bytes:
+    def saved(self) -> Iterator[bytes]:
         """See Table."""
-        lists = {term: (ids.tobytes(), weights.tobytes()) for term, (ids, weights) in self._lists.items()}
-        return msgspec.msgpack.encode(lists)
+        return _parts(self._lists, lambda lists: [numbers.tobytes() for numbers in lists])
 
-    def restore(self, saved: Buffer) -> None:
+    def restore(self, part: Buffer) -> None:
         """See Table."""
-        kept = msgspec.msgpack.decode(saved, type=dict[str, tuple[bytes, bytes]])
-        self._lists = {term: (array("I", ids), array("f", weights)) for term, (ids, weights) in kept.items()}
+        kept = msgspec.msgpack.decode(part, type=dict[str, tuple[bytes, bytes]])
+        self._lists.update((term, (array("I", ids), array("f", weights))) for term, (ids, weights) in kept.items())
+
+
+def _parts(entries: Mapping[str, T], said: Callable[[T], object]) -> Iterator[bytes]:
+    keys = list(entries)
+    for start in range(0, len(keys), _PART):
+        yield msgspec.msgpack.encode({key: said(entries[key]) for key in keys[start : start + _PART]})
 
 
 class Store:
@@ -114,6 +124,7 @@ class Store:
     def __init__(self) -> None:
         self.generation = self.comings = self.importing = self.mentioning = 0
         self.files: dict[str, FileRecord] = {}
+        self.unread: set[str] = set()  # those of the files that are known by name only
         self.symbols: dict[int, Record] = {}
         self.postings = Postings()
         self.by_name = Table()  # name -> symbols
@@ -121,7 +132,7 @@ class Store:
         self.by_return = Table()  # name in the annotation of a result -> functions
         self.importers = Table()  # imported name, or module of an `import module` -> files (their first ids)
         self.by_module = Table()  # module of an absolute import -> files (their first ids)
-        self.tables = (
+        self.tables: tuple[Postings | Table, ...] = (
             self.postings,
             self.by_name,
             self.by_parameter,
@@ -196,14 +207,20 @@ class Store:
         """Add a file that the tables have already, or will."""
         self._next = max(self._next, first + len(record.symbols) + 1)
         self.files[record.path] = record
+        if record.mentions == UNKNOWN:
+            self.unread.add(record.path)
         self._first[record.path] = first
         self._paths[first] = record.path
         insort(self._folders.setdefault(record.path.rpartition("/")[0], []), record.path)
+        record.marks[:] = [(intern(key), intern(value), count, line) for key, value, count, line in record.marks]
         for key, value, count, line in record.marks:
             self.marks.setdefault((key, value), {})[record.path] = count, line
             self.mark_counts[key, value] = self.mark_counts.get((key, value), 0) + count
         for id, symbol in enumerate(record.symbols, first):
             symbol.id, symbol.path = id, record.path
+            symbol.name, symbol.params = intern(symbol.name), intern(symbol.params)  # as keys of tables, and each other
+            if symbol.qualname == symbol.name:
+                symbol.qualname = symbol.name
             self.symbols[id] = symbol
 
     def drop(self, path: str) -> bool:
@@ -221,6 +238,7 @@ class Store:
         record = self.files.pop(path, None)
         if record is None:
             return None
+        self.unread.discard(path)
         first = self._first.pop(path)
         last = first + len(record.symbols) + 1
         self.importers.remove(imported(record.imports), first, last)

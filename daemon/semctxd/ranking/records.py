@@ -81,6 +81,10 @@ class Record(msgspec.Struct, array_like=True, gc=False, eq=False):
         return self.body is not None
 
 
+UNKNOWN = "?"
+"""The mentions of a file that was not read as text: it is known by name only."""
+
+
 class FileRecord(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """One source file."""
 

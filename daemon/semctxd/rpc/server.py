@@ -35,7 +35,6 @@ from semctxd.service import Service
 _MAX_SAID_BYTES = 500  # of a slow request's parameters in the log
 _MAX_ROUTES = 4096  # of one method and environment
 _MAX_ROUTE_BYTES = 4096
-_MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a client that does not read its replies is dropped
 
 _ALONE = frozenset({"session/hello", "document/open", "document/change", "document/close"})
 """What these change holds for every message after them."""
@@ -77,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._ended = False  # the client sends no more
         self._alone = False  # one of _ALONE is under way
         self._paused = False  # the client reads too slowly
+        self._lost = 0  # notifications that were left out for that
         self._held: list[bytes] | None = None  # messages that came while either held
         self.introduce("", service.env)
         self._transport: asyncio.Transport
@@ -130,10 +130,14 @@ class Connection(asyncio.Protocol):
         self._paused = True
         self._held = self._held or []
         self._transport.pause_reading()
+        self.service.bound_unread()
 
     def resume_writing(self) -> None:
         """It caught up."""
         self._paused = False
+        if lost := self._lost:
+            self._lost = 0
+            self.send(b'{"jsonrpc":"2.0","method":"events/lost","params":{"count":%d}}' % lost)
         self._release()
         if not self._paused:
             self._transport.resume_reading()
@@ -231,13 +235,25 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         self._transport.write(frame(message, bool(self._decoder.headers)))
-        if self._transport.get_write_buffer_size() > _MAX_UNREAD_BYTES:
-            self._transport.abort()
+        if self._paused:
+            self.service.bound_unread()
 
     def notify(self, topic: str, message: bytes) -> None:
-        """Send a notification, if the client subscribed to it."""
+        """Send a notification, if the client subscribed to it; one that reads too slowly is told how many it lost."""
         if topic in self.topics:
-            self.send(message)
+            if self._paused:
+                self._lost += 1
+            else:
+                self.send(message)
+
+    @property
+    def unread(self) -> int:
+        """Bytes that were written to the client, and that it has not read yet."""
+        return self._transport.get_write_buffer_size()
+
+    def drop(self) -> None:
+        """Close at once, whatever is queued."""
+        self._transport.abort()
 
     # -- tasks
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semctx.cli.render import DIM, FILE, PLAIN, TITLE, columns, duration, mib, section, times
+from semctx.cli.render import DIM, FILE, PLAIN, TITLE, columns, duration, mib, not_indexed, section, times
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def status(answer: Any) -> Iterator[Line]:
     yield PLAIN, f"  {times(cache['size'], 'answer')} kept, {used}, {cache['hit_rate']:.1%} of look-ups hit"
     for workspace in answer["workspaces"]:
         yield FILE, f"  {workspace['root']}  epoch {workspace['epoch']}"
+        if workspace["not_indexed"]["count"]:
+            yield PLAIN, f"    {not_indexed(workspace['not_indexed'])}"
         yield from columns(
             ("", session["name"], session["state"], mib(session["memory_bytes"]), session["why"].partition("\n")[0])
             for session in workspace["sessions"]
@@ -52,6 +54,8 @@ def _workspace(workspace: WorkspaceState) -> Iterator[Line]:
     yield PLAIN, f"  {fresh}, epoch {workspace['epoch']}, {times(workspace['folders'], 'folder')} watched"
     for reason in workspace["degraded"]:
         yield PLAIN, f"  degraded: {reason}"
+    if workspace["not_indexed"]["count"]:
+        yield PLAIN, f"  {not_indexed(workspace['not_indexed'])}"
     yield from columns(
         (
             session["name"],
