@@ -183,6 +183,8 @@ def main() -> None:
     os.dup2(2, 1)  # whatever prints by mistake must not land among the replies
     root, snapshots = [*sys.argv[1:], ""][:2]
     live = LiveIndex(root, lambda live: _write(sink, frame(state(live), headers=True)), snapshots)
+    gc.disable()  # see `build`
+    live.restore()  # while the tree is being watched
     serve(live, 0, sink)
 
 

@@ -57,6 +57,7 @@ class LiveIndex:
         self._progress = progress  # called now and then while many files are read
         self.store = Store()
         self.closures = Closures(self.store)
+        self._is_restored = False
         self.built = False  # whether everything below the root was read once
         self._ignored = tree.Ignored(self.root)
         self._known: dict[bytes, _Known] = {}
@@ -70,16 +71,22 @@ class LiveIndex:
 
     # -- changes ----------------------------------------------------------------------------------
 
+    def restore(self) -> None:
+        """Begin with what an earlier run left, if it has not been looked at yet. It says nothing of the tree: that is
+        for `refresh`."""
+        if self.snapshot and not self._is_restored and (kept := self.snapshot.read()):
+            self.store, digests = kept
+            self.closures = Closures(self.store)
+            self._known = {path: _Known(_NEVER, digest, False) for path, digest in digests.items()}
+        self._is_restored = True
+
     def refresh(self) -> None:
         """Bring everything below the root to the present; the first build is the same."""
         if self.built:
             self._rescan([self.root])
             return
         started = time.perf_counter()
-        if self.snapshot and (kept := self.snapshot.read()):
-            self.store, digests = kept
-            self.closures = Closures(self.store)
-            self._known = {path: _Known(_NEVER, digest, False) for path, digest in digests.items()}
+        self.restore()
         before = self._known.copy()
         self._rescan([self.root])
         self.restored = sum(
