@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semctxd.child.crashes import MAX_CRASHES, WINDOW_S, Crashes
+from semctxd.child.crashes import MAX_CRASHES, WINDOW_S, Crashes, Suspects
 
 
 class Clock:
@@ -39,3 +39,24 @@ def test_only_those_within_the_window_count() -> None:
     crashes.add()
     crashes.clear()
     assert crashes.recent == 0
+
+
+def test_a_file_is_suspect_after_two_ends_within_the_window() -> None:
+    suspects = Suspects(clock := Clock())
+    assert not suspects
+    suspects.add(["a", "b"])
+    assert suspects
+    assert "a" not in suspects
+    clock.now += WINDOW_S - 1
+    suspects.add(["a"])
+    assert "a" in suspects
+    assert "b" not in suspects
+    clock.now += 2
+    assert "a" not in suspects
+    suspects.add(["a"])
+    suspects.clear(["a", "c"])
+    suspects.add(["b"])
+    assert "b" not in suspects
+    clock.now += WINDOW_S + 1
+    suspects.add([])
+    assert not suspects

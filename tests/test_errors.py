@@ -8,7 +8,7 @@ from semctx.errors import ERRORS
 from semctxd import errors
 from semctxd.errors import AlreadyRunning, RequestFailed
 
-OF_THE_CLIENT = {"DaemonUnavailable", "ConnectionLost", "NoServiceManager", "Timeout"}
+OF_THE_CLIENT = {"DaemonUnavailable", "FileUnusable", "ConnectionLost", "NoServiceManager", "Timeout"}
 
 
 def test_there_is_one_class_for_each_type_that_a_daemon_can_raise() -> None:

@@ -240,6 +240,39 @@ def test_one_that_failed_is_started_anew_on_request(told: Callable[[str], Wire],
     assert client.sessions(repo, "ty")[0]["state"] == "ready"
 
 
+def test_a_file_that_ends_the_server_does_not_take_it_from_the_others(told: Callable[[str], Wire], repo: Path) -> None:
+    client = told("ends about prices.py")
+    prices = hover(repo)
+    prices["params"] = {**prices["params"], "textDocument": {"uri": f"file://{repo}/shop/prices.py"}}
+
+    def twice() -> None:
+        for _ in range(2):
+            assert kind(client.fails("lsp/request", **prices)) == "ServerCrashed"
+        error = client.fails("lsp/request", **prices)
+        assert (kind(error), "shop/prices.py" in error["message"]) == ("FileEndsServer", True)
+
+    assert "well" in str(client.ask("lsp/request", **hover(repo))["result"])
+    twice()
+    (repo / "shop/orders.py").write_text("")
+    assert "well" in str(client.ask("lsp/request", **hover(repo))["result"])
+    assert kind(client.fails("lsp/request", **prices)) == "FileEndsServer"
+    (session,) = client.sessions(repo, "ty")
+    assert (session["state"], session["restarts"]) == ("ready", 2)
+    client.ask("session/restart", root=str(repo), name="ty")
+    twice()
+    (repo / "shop/prices.py").write_text("")
+    assert kind(client.fails("lsp/request", **prices)) == "ServerCrashed"  # it is tried again: the file has changed
+    assert "well" in str(client.ask("lsp/request", **hover(repo))["result"])
+
+
+def test_one_that_never_answered_is_not_judged_by_its_files(told: Callable[[str], Wire], repo: Path) -> None:
+    client = told("ends")
+    for _ in range(5):
+        assert kind(client.fails("lsp/request", **hover(repo))) == "ServerCrashed"
+    assert kind(client.fails("lsp/request", **hover(repo))) == "ServerUnavailable"
+    assert client.sessions(repo, "ty")[0]["state"] == "failed"
+
+
 def test_one_that_runs_is_started_anew_and_answers_who_waits(told: Callable[[str], Wire], repo: Path) -> None:
     client, other = told("rude: hangs"), told("rude: hangs")
     number = client.start("lsp/request", **hover(repo))

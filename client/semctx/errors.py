@@ -118,6 +118,11 @@ ERRORS: dict[str, ErrorKind] = {
     "ServerCrashed": ErrorKind(
         -32021, "The language server ended while the request was under way.", "Retry: it is started again."
     ),
+    "FileEndsServer": ErrorKind(
+        -32035,
+        "The language server ended twice lately while it was asked about this file.",
+        "Ask about others. It is tried again when it changes, in three minutes, or after `semctx restart-server`.",
+    ),
     "ServerError": ErrorKind(
         -32022, "The language server answered with an error.", "See the message, which is the server's own."
     ),

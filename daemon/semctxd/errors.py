@@ -151,6 +151,10 @@ class ServerCrashed(RequestFailed):
     """Raised for what waited on a server that ended; the client is to retry, which starts it again."""
 
 
+class FileEndsServer(RequestFailed):
+    """Raised for a question about a file that ended the server twice lately; the client is to ask about others."""
+
+
 class ServerError(RequestFailed):
     """Raised when a language server answered with an error; the client is to read the message."""
 

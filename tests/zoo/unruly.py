@@ -40,12 +40,14 @@ async def initialize(params: types.InitializeParams) -> None:
 async def hover(params: types.HoverParams) -> types.Hover:
     if params.text_document.uri.endswith(".semctx-probe.py"):
         return text("ready")
+    if how.startswith("ends about ") and not params.text_document.uri.endswith(how.removeprefix("ends about ")):
+        return text("well")
     return text(await misbehave())
 
 
 async def misbehave() -> Any:
     match how:
-        case "ends":
+        case "ends" | "ends about prices.py":
             print("out of memory", file=sys.stderr, flush=True)
             os._exit(7)
         case "hangs":

@@ -18,7 +18,7 @@ class Method(NamedTuple):
 
 ROOT = ("RootRefused", "RootNotFound")
 FRESH = ("NotYetFresh", "DeadlineExceeded")
-SERVER = ("ServerUnavailable", "ServerCrashed", "ServerError")
+SERVER = ("ServerUnavailable", "ServerCrashed", "FileEndsServer", "ServerError")
 
 
 class Limits(TypedDict, total=False):

@@ -291,7 +291,7 @@ class DiagnosticsResult(TypedDict):
 _INDEX = (*ROOT, *FRESH, "IndexerFailed")
 _FILE = ("OutsideRoot", "FileNotFound", "FileRefused")
 _SYMBOL = (*_INDEX, *_FILE, "PositionOutside", "SymbolNotFound", "NoSourceFiles")
-_ASKED = (*_SYMBOL, "ServerCrashed", "UnknownServer")
+_ASKED = (*_SYMBOL, "ServerCrashed", "FileEndsServer", "UnknownServer")
 
 METHODS: dict[str, Method] = {
     "symbols/find": Method(

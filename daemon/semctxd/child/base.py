@@ -97,17 +97,12 @@ class Child:
         self.used_at = time.monotonic()
         asked = Asked(method, params, reply, overlays, request=logs.request_number())
         number = self.requests.add(asked)
-        if self.takes_requests:
-            if self.is_due(number, overlays):
-                self._send(number, asked)
-        elif self._retired:
-            self._loop.call_soon(self.requests.fail, number, ShuttingDown())
-        elif self.state == "failed" and self._crashes.recent:
-            error = self.unavailable(self.why)
-            error.hint = f"Run `semctx restart-server {self.name}`, or wait {WINDOW_S:g} s; `semctx logs` may say more."
+        if error := self.refusal(asked):
             self._loop.call_soon(self.requests.fail, number, error)
-        else:
+        elif not self.takes_requests:
             self.warm()
+        elif self.is_due(number, overlays):
+            self._send(number, asked)
         return number
 
     def warm(self) -> None:
@@ -194,6 +189,16 @@ class Child:
         self._spawn(partial(self._start, self._run))
 
     # -- what a subclass says
+
+    def refusal(self, asked: Asked) -> SemctxError | None:
+        """Why a request is not even tried, if it is not."""
+        if self._retired:
+            return ShuttingDown()
+        if self.state == "failed" and self._crashes.recent:
+            error = self.unavailable(self.why)
+            error.hint = f"Run `semctx restart-server {self.name}`, or wait {WINDOW_S:g} s; `semctx logs` may say more."
+            return error
+        return None
 
     def arguments(self) -> list[str]:
         """What the program is started with after `argv`, as it is configured now."""

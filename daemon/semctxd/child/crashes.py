@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 MAX_CRASHES = 5
 WINDOW_S = 180.0
+_MAX_ENDS = 2
 _FIRST_PAUSE_S = 0.1
 _MAX_PAUSE_S = 10.0
 
@@ -40,3 +41,29 @@ class Crashes:
             return 0.0
         pause_s = min(_FIRST_PAUSE_S * 2.0 ** (recent - 1), _MAX_PAUSE_S)
         return max(0.0, self._times[-1] + pause_s - self._clock())
+
+
+class Suspects:
+    """The files about which a child was asked when it ended. One that was among them twice lately is to be asked about
+    no more, so that it does not take the child from all the others."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._ends: dict[str, Crashes] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._ends)
+
+    def __contains__(self, file: str) -> bool:
+        return file in self._ends and self._ends[file].recent >= _MAX_ENDS
+
+    def add(self, files: Iterable[str]) -> None:
+        """The child ended on its own, while it was asked about these."""
+        self._ends = {file: ends for file, ends in self._ends.items() if ends.recent}
+        for file in files:
+            self._ends.setdefault(file, Crashes(self._clock)).add()
+
+    def clear(self, files: Iterable[str]) -> None:
+        """These are to be tried anew."""
+        for file in files:
+            self._ends.pop(file, None)

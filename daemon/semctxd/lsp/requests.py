@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from semctxd.child.messages import Asked
 from semctxd.errors import InvalidParams
 from semctxd.lsp.sync import to_uri
 from semctxd.tree import sayable
@@ -88,6 +89,13 @@ def respell(params: dict[str, Any], given_root: str, root: str) -> Spelt:
     if given_root != root:
         back[b'"' + to_uri(root).encode() + b"/"] = b'"' + to_uri(given_root).encode() + b"/"
     return Spelt(canonical, tuple(files), tuple(back.items()))
+
+
+def subject(asked: Asked) -> str:
+    """The file (absolute) that a request is about; "" for one that looks for something in all of them."""
+    if READ_ONLY.get(asked.method, "any") == "any":
+        return ""
+    return next(iter(respell(msgspec.json.decode(asked.params), "", "").files), "")
 
 
 def put_back(raw: bytes, back: tuple[tuple[bytes, bytes], ...]) -> bytes:

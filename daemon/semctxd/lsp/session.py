@@ -16,15 +16,16 @@ from anyio import to_thread
 
 from semctx.errors import SemctxError
 from semctxd.child.base import Child, Completeness, Spawn
+from semctxd.child.crashes import Suspects
 from semctxd.child.messages import Asked, Message, Reply
 from semctxd.child.terms import Terms
-from semctxd.errors import ServerError
+from semctxd.errors import FileEndsServer, ServerError
 from semctxd.lsp.capabilities import CAPABILITIES
 from semctxd.lsp.interpreter import environment_file, import_folders
 from semctxd.lsp.opened import Opened
 from semctxd.lsp.readiness import GIVE_UP_S, Readiness
 from semctxd.lsp.registry import Server
-from semctxd.lsp.requests import READ_ONLY, Spelt
+from semctxd.lsp.requests import READ_ONLY, Spelt, subject
 from semctxd.lsp.shown import Shown
 from semctxd.lsp.sync import Ledger, notification, to_uri
 from semctxd.lsp.turns import Turns
@@ -93,6 +94,8 @@ class LspSession(Child):
         self._opened = Opened(language_id)
         self._readiness = Readiness(server)
         self._patience: asyncio.TimerHandle | None = None
+        self._serves = False  # it answered a client, in any of its runs
+        self._suspects = Suspects()
         self.ledger = Ledger(root, server.sync, language_id)
         self._language_id = language_id
         self._turns, self._shown = Turns(), Shown(language_id)
@@ -100,7 +103,10 @@ class LspSession(Child):
     # -- Child
 
     def notice(self, changes: Iterable[Change]) -> None:
-        """See Child."""
+        """See Child. A file that has changed may do no harm any more."""
+        if self._suspects:
+            changes = list(changes)
+            self._suspects.clear(change.path for change in changes)
         if self.state not in ("stopped", "crashed", "failed"):
             self.ledger.add(changes)
 
@@ -114,6 +120,24 @@ class LspSession(Child):
                 if self._readiness.due and not self._readiness.is_late:
                     self._wait_for_sign()
         return super().ask(method, params, reply, overlays)
+
+    def refusal(self, asked: Asked) -> SemctxError | None:
+        """See Child: what ended the server again and again is kept from it."""
+        if self._suspects and (file := subject(asked)) in self._suspects:
+            return FileEndsServer(f"{self.name} ended twice while it was asked about {file}")
+        return super().refusal(asked)
+
+    def restart(self) -> None:
+        """See Child."""
+        self._suspects = Suspects()
+        super().restart()
+
+    def crashed(self, why: str) -> SemctxError:
+        """See Child: what it was asked about is suspect, if it ever answered anything."""
+        if self._serves:
+            under_way = [subject(asked) for _, asked in self.requests.waiting() if asked.sent_at]
+            self._suspects.add(filter(None, set(under_way)))
+        return super().crashed(why)
 
     def doubt(self, files: Iterable[str]) -> None:
         """Files of which no change is told are about to be asked about."""
@@ -263,7 +287,8 @@ class LspSession(Child):
         return Depends(spelt.files[0], imports=scope == "imports")
 
     def note_reported(self, raw: bytes) -> None:
-        """Remember the files outside the root that an answer names: clients may ask about them."""
+        """It answered a client. Remember the files outside the root that the answer names, which may be asked about."""
+        self._serves = True
         inside = to_uri(self.root)[len("file://") :].encode() + b"/"
         for path in _REPORTED_URI.findall(raw):
             if not path.startswith(inside) and len(self.reported) < _MAX_REPORTED:
