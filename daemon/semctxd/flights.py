@@ -20,7 +20,8 @@ from typing import NamedTuple, Protocol
 
 from semctx.errors import SemctxError
 from semctxd import logs
-from semctxd.child.base import Child, Completeness
+from semctxd.child.base import Child
+from semctxd.child.kind import Completeness
 from semctxd.child.messages import Reply
 from semctxd.lsp.session import AskAgain
 from semctxd.model import ANY, Depends, Key

@@ -1,7 +1,7 @@
 """A child process that knows a workspace: told of changes in order, asked after.
 
 Language servers and the indexer are both children. Notices and requests share one ordered pipe:
-`ask` brings the child to the present (`bring`, written by the subclass) just before it sends.
+`ask` brings the child to the present (`Kind.bring`) just before it sends.
 
 Guarantees
 - Every `ask` calls its `reply` exactly once (see `Requests`), and never from within `ask`.
@@ -25,17 +25,16 @@ from semctx.errors import SemctxError
 from semctx.framing import FrameError, frame
 from semctxd import logs
 from semctxd.child.crashes import MAX_CRASHES, WINDOW_S, Crashes
+from semctxd.child.kind import Kind
 from semctxd.child.messages import Asked, Message, Reply, decode
 from semctxd.child.process import Process
 from semctxd.child.requests import Requests
 from semctxd.child.terms import Terms
-from semctxd.errors import ServerCrashed, ServerUnavailable, ShuttingDown
+from semctxd.errors import ShuttingDown
 from semctxd.metrics import Operations
 from semctxd.model import DISK, Change, Overlays
 
 State = Literal["starting", "indexing", "ready", "crashed", "failed", "stopped"]
-Completeness = Literal["", "unknown", "indexing"]
-"""What an answer may lack: nothing, nobody knows, or what the child has not read yet."""
 
 Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
@@ -43,7 +42,7 @@ _MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a child that stops reading is ended
 _TERM_GRACE_S = 2.0
 
 
-class Child:
+class Child(Kind):
     """One child process and what is under way in it. Lives on the loop; no method waits.
 
     `spawn` runs a coroutine in the owner's task group; `changed` is called when the state changes.
@@ -188,7 +187,7 @@ class Child:
         self._set("starting")
         self._spawn(partial(self._start, self._run))
 
-    # -- what a subclass says
+    # -- what a subclass says, beside what Kind has
 
     def refusal(self, asked: Asked) -> SemctxError | None:
         """Why a request is not even tried, if it is not."""
@@ -200,52 +199,13 @@ class Child:
             return error
         return None
 
-    def arguments(self) -> list[str]:
-        """What the program is started with after `argv`, as it is configured now."""
-        return []
-
-    async def prepare(self) -> None:
-        """Load what the session needs, before the process is started."""
-
     def begin(self) -> None:
         """The process runs: shake hands, and call `ready` when requests can be sent."""
         self.ready()
 
-    def bring(self, overlays: Overlays) -> None:
-        """Write the outstanding notices, and show the overlays; called just before a request is sent."""
-
-    def is_due(self, number: int, overlays: Overlays) -> bool:
-        """Whether a request may be sent now; if not, `release` is called for it later."""
-        return True
-
-    def settled(self, number: int) -> None:
-        """See Requests."""
-
-    def farewell(self) -> None:
-        """Write a last message before standard input is closed."""
-
-    def forget(self) -> None:
-        """The process is gone: what was due to it is due no more."""
-
-    def message(self, message: Message) -> None:
-        """A request or notification of the child."""
-
     def replied(self, message: Message) -> None:
         """The child's reply to a request."""
         self.requests.answered(message)
-
-    def crashed(self, why: str) -> SemctxError:
-        """What those are told who waited when the child ended."""
-        return ServerCrashed(why)
-
-    @property
-    def completeness(self) -> Completeness:
-        """While a reply is handed over: what it may lack."""
-        return ""
-
-    def unavailable(self, why: str) -> SemctxError:
-        """What those are told who ask a child that cannot be started, or that ended too often lately."""
-        return ServerUnavailable(why)
 
     # -- for the subclass
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from semctxd.child.base import Completeness
+from semctxd.child.kind import Completeness
 from semctxd.lsp.registry import Server
 
 GIVE_UP_S = 120.0  # after that long without its first sign, a server is taken for one that gives none

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -15,12 +15,13 @@ import msgspec
 from anyio import to_thread
 
 from semctx.errors import SemctxError
-from semctxd.child.base import Child, Completeness, Spawn
+from semctxd.child.base import Child, Spawn
 from semctxd.child.crashes import Suspects
+from semctxd.child.kind import Completeness
 from semctxd.child.messages import Asked, Message, Reply
 from semctxd.child.terms import Terms
 from semctxd.errors import FileEndsServer, ServerError
-from semctxd.lsp.capabilities import CAPABILITIES
+from semctxd.lsp.handshake import filled, initialize, nothing, result_for, scrubbed
 from semctxd.lsp.interpreter import environment_file, import_folders
 from semctxd.lsp.opened import Opened
 from semctxd.lsp.readiness import GIVE_UP_S, Readiness
@@ -29,23 +30,12 @@ from semctxd.lsp.requests import READ_ONLY, Spelt, subject
 from semctxd.lsp.shown import Shown
 from semctxd.lsp.sync import Ledger, notification, to_uri
 from semctxd.lsp.turns import Turns
-from semctxd.lsp.typed import load, params_of
+from semctxd.lsp.typed import load
 from semctxd.model import ANY, DISK, Change, Depends, Overlays, What
 
 Watch = Callable[[str, bool, Callable[[], None]], None]
 """Watch a folder (with all below it); call back when the watch stands."""
 
-_KEPT_ENVIRONMENT = (
-    "HOME",
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TMPDIR",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
-    "SSL_CERT_FILE",
-)
 _METHOD_NOT_FOUND = -32601
 _REQUEST_CANCELLED, _CONTENT_MODIFIED, _SERVER_CANCELLED = -32800, -32801, -32802
 _REPORTED_URI = re.compile(rb'"file://([^"\\]+)"')
@@ -198,18 +188,7 @@ class LspSession(Child):
         self._watches_due -= 1
         if self._watches_due:
             return
-        uri = to_uri(self.root)
-        folder = {"uri": uri, "name": os.path.basename(self.root)}
-        parameters = {
-            "processId": os.getpid(),
-            "clientInfo": {"name": "semctx"},
-            "rootUri": uri,
-            "rootPath": self.root,
-            "workspaceFolders": [folder],
-            "capabilities": CAPABILITIES,
-            "initializationOptions": self._filled(self._server.options),
-        }
-        self.send("initialize", msgspec.json.encode(parameters), self._initialized)
+        self.send("initialize", initialize(self.root, self._filled(self._server.options)), self._initialized)
 
     def farewell(self) -> None:
         """See Child."""
@@ -236,24 +215,11 @@ class LspSession(Child):
                 self._settled_down()
             return
         try:
-            result = self._result_for(message)
+            result = result_for(message, self.root, self._filled(self._server.settings), self._watch_folders)
         except Exception as error:  # a converter trips over a misshapen request in its own way each time
             self.broken(f"{self.name} sent a {message.method} that is none: {error}")
             return
         self.write(msgspec.json.encode({"jsonrpc": "2.0", "id": message.id, "result": result}))
-
-    def _result_for(self, message: Message) -> object:
-        if message.method == "workspace/configuration":
-            return [self._setting(item) for item in params_of(message).items]
-        if message.method == "workspace/workspaceFolders":
-            return [{"uri": to_uri(self.root), "name": os.path.basename(self.root)}]
-        if message.method == "workspace/applyEdit":
-            return {"applied": False}
-        if message.method == "client/registerCapability":
-            for registration in params_of(message).registrations:
-                if registration.method == "workspace/didChangeWatchedFiles":
-                    self._watch_folders(registration.register_options)
-        return None
 
     # -- what the answers are for
 
@@ -301,22 +267,19 @@ class LspSession(Child):
             self.broken(f"{self.name} refused to initialize: {error.message}")
             return
         self.write(notification("initialized", {}))
-        self.send(self._server.probe, self._nothing(), self._answered_probe)
-
-    def _nothing(self) -> bytes:
-        """A position in a file that is not there."""
-        document = {"uri": to_uri(self.root) + "/.semctx-probe.py"}
-        return msgspec.json.encode({"textDocument": document, "position": {"line": 0, "character": 0}})
+        self.send(self._server.probe, nothing(self.root), self._answered_probe)
 
     def _answered_probe(self, raw: bytes | None, error: SemctxError | None) -> None:
         self._probed = True
         self._ready_when_watched()
 
-    def _watch_folders(self, options: dict[str, Any]) -> None:
+    def _filled(self, setting: object) -> Any:
+        return filled(setting, {"{interpreter}": self.interpreter})
+
+    def _watch_folders(self, folders: set[str]) -> None:
         """Watch what the server registered outside the root. It may have read a folder before the watch stood, so
         it is told of the folder then. An ancestor of another such folder (a Python prefix, such as /usr) is watched by
         itself, not with all below."""
-        folders = {folder for watcher in options["watchers"] if (folder := _base(watcher["globPattern"]))}
         for folder in sorted(folders - {self.root}):
             below = not any(other.startswith(folder + "/") for other in folders)
             self._watches_due += 1
@@ -365,7 +328,7 @@ class LspSession(Child):
         nothing to say to the server; its reply to a later request stands for it then."""
         self._readiness.is_late = True
         if self._readiness.has_begun:
-            self.send(self._server.probe, self._nothing(), partial(self._answered_late, self._readiness.due))
+            self.send(self._server.probe, nothing(self.root), partial(self._answered_late, self._readiness.due))
         else:
             self._patience = self._loop.call_later(GIVE_UP_S, self._give_up_sign)
         self._resume()
@@ -394,13 +357,6 @@ class LspSession(Child):
             self._patience.cancel()
             self._patience = None
 
-    def _setting(self, item: Any) -> object:
-        settings = self._server.settings
-        return self._filled(settings.get(item.section, {}) if item.section else settings)
-
-    def _filled(self, value: object) -> Any:
-        return _filled(value, {"{interpreter}": self.interpreter})
-
 
 class AskAgain(SemctxError):
     """The server dropped the request because the content changed: ask again. A client sees it, as a ServerError, only
@@ -409,23 +365,3 @@ class AskAgain(SemctxError):
     def __init__(self, name: str) -> None:
         message = f"{name} drops the request again and again: the content changes"
         super().__init__("ServerError", message, hint="Retry.")
-
-
-def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a language server: an allow-list, so that neither secrets nor a PYTHONPATH reach it."""
-    return {name: environment[name] for name in _KEPT_ENVIRONMENT if name in environment}
-
-
-def _base(pattern: Any) -> str:
-    """The folder of a glob pattern that a server registered, if it is a relative pattern."""
-    base = pattern.get("baseUri", "") if isinstance(pattern, dict) else ""
-    uri = base if isinstance(base, str) else base.get("uri", "")
-    return os.path.normpath(unquote(uri.removeprefix("file://"))) if uri.startswith("file:///") else ""
-
-
-def _filled(value: Any, fields: Mapping[str, str]) -> Any:
-    """A copy of a setting with its placeholders filled in; a setting whose placeholder is empty is left out."""
-    if isinstance(value, dict):
-        filled = {key: _filled(item, fields) for key, item in value.items()}
-        return {key: item for key, item in filled.items() if item != ""}
-    return fields.get(value, value) if isinstance(value, str) else value

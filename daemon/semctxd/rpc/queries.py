@@ -13,7 +13,7 @@ from time import perf_counter
 import msgspec
 
 from semctxd import check, compose, context, symbols
-from semctxd.child.base import Completeness
+from semctxd.child.kind import Completeness
 from semctxd.child.messages import Reply
 from semctxd.errors import OutsideRoot
 from semctxd.flights import Work
