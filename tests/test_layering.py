@@ -25,6 +25,7 @@ LAYERS = (
     {"tree", "config", "detach", "notify"},
     {"model", "errors"},
     {"metrics", "logs", "events"},
+    {"lean"},
 )
 DEPTH = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 OF_THE_CLIENT = {"semctx.__version__", "semctx.protocol", "semctx.errors", "semctx.framing", "semctx.paths"}

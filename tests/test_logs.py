@@ -56,11 +56,6 @@ def test_a_line_is_one_json_object_with_time_level_and_source(tmp_path: Path) ->
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_what_would_colour_tracebacks_is_not_loaded_and_can_be_used_by_others() -> None:
-    program = "import sys, semctxd.logs; assert 'rich' not in sys.modules; import rich.console"
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
 def test_an_exception_is_logged_with_its_traceback(tmp_path: Path) -> None:
     logs.configure("info", str(tmp_path / "log"))
     try:

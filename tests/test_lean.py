@@ -1,0 +1,52 @@
+"""What the daemon does not load, and that others can load it all the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from semctxd import lean
+
+
+@pytest.mark.parametrize(
+    ("ours", "unused"),
+    [
+        ("semctxd.logs", ["rich", "colorama"]),
+        ("semctxd.rpc.dispatch", ["jsonschema", "http"]),
+        (
+            "semctxd.app",
+            ["rich", "jsonschema", "http", "pygls", "lsprotocol", "tree_sitter", "prometheus_client", "h11"],
+        ),
+    ],
+)
+def test_what_is_never_used_is_not_loaded(ours: str, unused: list[str]) -> None:
+    program = f"import json, sys, {ours}; print(json.dumps(list(sys.modules)))"
+    loaded = json.loads(subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True).stdout)
+    assert ours in loaded
+    assert not {name.partition(".")[0] for name in loaded} & set(unused)
+
+
+def test_others_get_the_real_modules() -> None:
+    program = """
+import semctxd.app
+from http.server import HTTPServer
+from jsonschema.validators import validator_for
+assert HTTPServer.__mro__[1].__name__ == "TCPServer"
+assert validator_for({"$schema": "http://json-schema.org/draft-07/schema#"}).__name__ == "Draft7Validator"
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_what_was_loaded_before_is_there_again() -> None:
+    stand_in = lean.module("made_up", answer=42)
+    with lean.instead({"json": None, "made_up": stand_in}):
+        assert import_module("made_up").answer == 42
+        with pytest.raises(ImportError):
+            import_module("json")
+    assert import_module("json") is json
+    with pytest.raises(ImportError):
+        import_module("made_up")
