@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from semctx.context import SemanticContext
+from semctxd.index import store
 from semctxd.index.answer import context, relevant_files
 from semctxd.index.budget import cut
 from semctxd.index.live import LiveIndex
 from tests.conftest import write
-from tests.index.conftest import Grow
+from tests.index.conftest import Grow, calls
 
 SHOP = {
     "shop/__init__.py": "",
@@ -142,6 +145,44 @@ def test_limits_hold_and_short_lists_are_filled(grow: Grow) -> None:
     assert len(ask(live)["files"]) == 3
     nothing = ask(live, intent="zzz qqq", limits={"symbols": 4})
     assert len(nothing["symbols"]) == 4
+
+
+def imported_by(*numbers: int) -> dict[str, str]:
+    """Modules `m0`, `m1`, …, each imported by so many files; every second one from within its package."""
+    tree = {f"pkg/m{at}.py": f"def name{at}():\n    pass\n" for at in range(len(numbers))}
+    for at, number in enumerate(numbers):
+        package = "." if at % 2 else "pkg."
+        tree |= {f"pkg/u{at}_{one}.py": f"from {package}m{at} import name{at}\n" for one in range(number)}
+    return tree
+
+
+@pytest.mark.parametrize("popular", [2, 1000])
+def test_a_short_list_is_filled_with_what_most_files_import(
+    grow: Grow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, popular: int
+) -> None:
+    monkeypatch.setattr(store, "_POPULAR", popular)
+    live = grow(imported_by(0, 2, 3, 1, 0, 3))
+
+    def filled(count: int) -> list[str]:
+        return [one["name"] for one in ask(live, intent="zzz qqq", limits={"symbols": count})["symbols"]]
+
+    assert filled(2) == ["name2", "name5"]
+    assert filled(6) == ["name2", "name5", "name1", "name3", "name0", "name4"]
+    write(tmp_path, {"pkg/u1_0.py": "from .m3 import name3\n", "pkg/u1_1.py": "from .m3 import name3\n"})
+    live.apply([str(tmp_path / f"pkg/u1_{one}.py") for one in range(2)])
+    assert filled(6) == ["name2", "name3", "name5", "name0", "name1", "name4"]
+
+
+def test_a_list_is_filled_without_a_look_at_every_definition(grow: Grow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_POPULAR", 10)
+
+    def work(more: int) -> int:
+        tree = imported_by(*[2] * 20)
+        live = grow(tree | {"pkg/more.py": "".join(f"def f{at}():\n    pass\n" for at in range(more))})
+        ask(live, intent="zzz qqq", limits={"symbols": 4})
+        return calls(lambda: ask(live, intent="zzz qqq", limits={"symbols": 4}))
+
+    assert work(2000) < work(0) + 1000
 
 
 def test_min_confidence_alone_shortens_the_list(grow: Grow) -> None:

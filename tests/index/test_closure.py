@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ast
-import sys
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 
@@ -17,7 +14,7 @@ from semctxd.index.extract import MAX_BYTES, decode
 from semctxd.index.store import Store
 from semctxd.ranking.records import FileRecord
 from tests.conftest import write
-from tests.index.conftest import Grow
+from tests.index.conftest import Grow, calls
 
 
 @pytest.mark.parametrize(
@@ -129,7 +126,7 @@ def test_what_cannot_be_read_as_text_imports_nobody_knows_what(grow: Grow) -> No
     assert live.closures.of("c.py") == []
 
 
-# -- many files: what is done is counted, not timed ---------------------------------------------------
+# -- many files -------------------------------------------------------------------------------------
 
 
 def of(mentions: Mapping[str, str]) -> Closures:
@@ -138,23 +135,6 @@ def of(mentions: Mapping[str, str]) -> Closures:
     for path, mentioned in mentions.items():
         store.put(FileRecord(path, "", [], [], [], mentioned))
     return Closures(store)
-
-
-def calls(work: Callable[[], object]) -> int:
-    """How many functions are called, ours and built-in ones."""
-    count = 0
-
-    def counted(_frame: FrameType, event: str, _arg: Any) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(counted)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 def test_files_of_the_same_name_are_not_compared_with_each_other() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semctxd.index.near import Near
+from tests.index.conftest import calls
 
 PATHS = st.lists(st.sampled_from("a b ab a-b a0 b.py a.py ab.py z.py".split()), min_size=1, max_size=4).map("/".join)
 
@@ -38,3 +39,11 @@ def test_the_first_of_few_files_and_of_many() -> None:
     assert near.first(["a/001.py", "b/150.py", "c/000.py", "b/002.py"], 3) == ["b/002.py", "b/150.py", "a/001.py"]
     assert near.first({path for path in paths if not path.startswith("b")}, 2) == ["a/000.py", "a/001.py"]
     assert near.first(set(paths), 2) == ["b/100.py", "b/000.py"]
+
+
+def test_few_files_far_away_are_not_looked_for_among_all() -> None:
+    paths = sorted(f"{folder}/{number:05}.py" for folder in "ab" for number in range(5000))
+    near = Near("a/00000.py", paths)
+    far = paths[-100:]
+    assert near.first(far, 90) == far[:90]
+    assert calls(lambda: near.first(far, 90)) < 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -28,7 +29,7 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     count = limits.get("symbols", _SYMBOLS)
     explain = params.get("explain", False)
     signals, ranked, files = _ranked(live, params, count, count if explain else 0)
-    question, hidden = signals.question, signals.corpus.hidden
+    question = signals.question
     wanted = [one for one in ranked if one.confidence >= params.get("minConfidence", 0.0)][:count]
     said = keywords(f"{question.intent} {question.name}")
     if not live.store.symbols:
@@ -37,7 +38,7 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     parts = {
         "symbols": [_symbol(live, question, one, explain) for one in wanted],
         "files": files[: limits.get("files", _FILES)],
-        "imports": imports.patterns(live, hidden, question, ranked)[:most_imports] if most_imports else [],
+        "imports": imports.patterns(live, signals, ranked)[:most_imports] if most_imports else [],
         "conventions": conventions.mine(live, question.file)[:most_conventions] if most_conventions else [],
     }
     if "tokens" in limits:
@@ -117,10 +118,17 @@ def _padding(live: LiveIndex, ranked: list[Ranked], count: int, hidden: int) -> 
     """Symbols that nothing speaks for, most widely imported first, where a short list is to be filled."""
     if count <= 0:
         return []
+    store = live.store
     there = {one.id for one in ranked} | {hidden}
-    rest = {
-        id: float(len(live.store.importers.get(symbol.name)))
-        for id, symbol in live.store.symbols.items()
-        if id not in there
-    }
-    return [Ranked(id, 0.0, {}) for id in best(live.resolver(), rest, count)]
+    for names in (store.popular(), store.importers.keys()):
+        rest = {
+            id: float(len(store.importers.get(name)))
+            for name in names
+            for id in store.by_name.get(name)
+            if id not in there
+        }
+        if len(rest) >= count:
+            break
+    chosen = best(live.resolver(), rest, count)
+    others = (id for path in live.near("") for id in store.ids(path) if id not in there and id not in rest)
+    return [Ranked(id, 0.0, {}) for id in [*chosen, *islice(others, count - len(chosen))]]

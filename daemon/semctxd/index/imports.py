@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from semctxd.index.live import LiveIndex
@@ -9,7 +10,7 @@ from semctxd.index.resolve import Resolver, root_of
 from semctxd.ranking.question import Question
 from semctxd.ranking.records import Import
 from semctxd.ranking.score import Ranked
-from semctxd.ranking.signals import best, search
+from semctxd.ranking.signals import Scores, Signals, best
 
 _NEIGHBOURS = 20
 _SYMBOLS = 20
@@ -17,7 +18,7 @@ _EVIDENCE = 3
 _MEMBER = 3  # a member is mostly reached through a value, so its class is seldom imported for it
 _IMPORTERS = 300  # so many files that import a name are looked at, the nearest first
 _LEAST = 0.04  # what less speaks for is left out
-
+_ORIGINAL = itemgetter(0)  # of (imported, bound)
 
 _Key = TypeVar("_Key")
 
@@ -37,12 +38,13 @@ class Instance(NamedTuple):
     at: tuple[int, int]
 
 
-def patterns(live: LiveIndex, hidden: int, question: Question, ranked: list[Ranked]) -> list[dict[str, Any]]:
-    """The imports that most speaks for, best first; those of one module stand together. `hidden` has no say."""
-    resolver = live.resolver(hidden)
+def patterns(live: LiveIndex, signals: Signals, ranked: list[Ranked]) -> list[dict[str, Any]]:
+    """Imports that most speaks for, best first; those of one module stand together; a hidden function has no say."""
+    question = signals.question
+    resolver = live.resolver(signals.corpus.hidden)
     symbols = _likely(_wanted_symbols(live, resolver, question, ranked))
     instances = _instances(
-        live, resolver, symbols, _likely(_used_by_neighbours(live, resolver, question)), question.file
+        live, resolver, symbols, _likely(_used_by_neighbours(live, resolver, signals.scores)), question.file
     )
     by_module: dict[str, list[tuple[float, Name]]] = {}
     for name, (score, _) in instances.items():
@@ -98,10 +100,10 @@ def _wanted_symbols(live: LiveIndex, resolver: Resolver, question: Question, ran
     return wanted
 
 
-def _used_by_neighbours(live: LiveIndex, resolver: Resolver, question: Question) -> dict[Name, float]:
+def _used_by_neighbours(live: LiveIndex, resolver: Resolver, scores: Scores) -> dict[Name, float]:
     """What functions like this one use of their files' imports, from inside the repository and outside."""
     symbols = live.store.symbols
-    likeness = {id: score for id, score in search(resolver, question.terms).items() if symbols[id].body is not None}
+    likeness = {id: score for id, score in scores.items() if symbols[id].body is not None}
     nearest_functions = best(resolver, likeness, _NEIGHBOURS)
     total = sum(likeness[id] for id in nearest_functions) or 1.0
     found: dict[Name, float] = {}
@@ -121,17 +123,16 @@ def _instances(
     spelling that imports it."""
     own = live.modules.name(target) if target else ""
     by_name = {live.store.symbols[id].name: id for id in sorted(symbols, key=lambda id: symbols[id])}
-    roots = {name.name or name.module for name in names}
+    sought = {*by_name, *(name.name or name.module for name in names)}
     near = live.near(target)
     importers: set[str] = set()
-    for wanted in {*by_name, *roots}:
+    for wanted in sought:
         paths = {live.store.path(first) for first in resolver.importers(wanted)}
         importers.update(near.first(paths, _IMPORTERS) if len(paths) > _IMPORTERS else paths)
     found: dict[Name, tuple[float, dict[str, Instance]]] = {}
     for path in sorted(importers):
         for statement in resolver.imports(path):
-            originals = [original for original, _ in statement.names] or [statement.module]
-            if not any(original in by_name or original in roots for original in originals):
+            if sought.isdisjoint(map(_ORIGINAL, statement.names) if statement.names else (statement.module,)):
                 continue
             for name in names_of(live, path, statement):
                 score = names.get(name, 0.0)

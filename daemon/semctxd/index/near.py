@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from heapq import nsmallest
 from itertools import islice
 
-_FEW = 64  # so few files are compared with each other; of more, some will be met soon on the way from the target
+_DEARER = 10  # what comparing a file costs, in steps on the way from the target
 
 
 class Near:
@@ -45,7 +45,8 @@ class Near:
         return -shared, path
 
     def first(self, files: Collection[str], count: int) -> list[str]:
-        """The `count` nearest of some of the files."""
-        if len(files) <= _FEW:
+        """The `count` nearest of some of the files: few are compared with each other; of many, some will be met soon on
+        the way from the target."""
+        if len(files) ** 2 * _DEARER <= len(self._paths) * count:
             return nsmallest(count, files, key=self.rank)
         return list(islice((path for path in self if path in files), count))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import compress
 from sys import intern
 from typing import TypeVar
 
@@ -20,6 +21,8 @@ from semctxd.ranking.records import UNKNOWN, Body, FileRecord, Import, Record
 from semctxd.ranking.text import IDENTIFIER
 
 _BODIES_MAX = 4000  # bodies are read when asked for; this many (about 6 MB) are kept
+_POPULAR = 1000
+_BEST_MAX = 100  # terms whose best documents are kept, for as long as nothing changes (2 MB)
 _PART = 256  # keys of a table that are saved at once: large buffers would leave holes in the heap
 Buffer = bytes | msgspec.Raw
 T = TypeVar("T")
@@ -60,6 +63,12 @@ class Table:
         """Every key that has an id."""
         return self._ids.keys()
 
+    def fullest(self, count: int) -> list[str]:
+        """The `count` keys that have most ids, and those that have as many as the last of these; in no order."""
+        numbers = sorted(map(len, self._ids.values()))
+        bar = numbers[-count] if len(numbers) >= count else 0
+        return [key for key, ids in self._ids.items() if len(ids) >= bar]
+
     def saved(self) -> Iterator[bytes]:
         """All of it, in parts for `restore`."""
         return _parts(self._ids, array.tobytes)
@@ -76,10 +85,12 @@ class Postings:
 
     def __init__(self) -> None:
         self._lists: dict[str, tuple[array[int], array[float]]] = {}
+        self._best: dict[tuple[str, int], tuple[Sequence[int], Sequence[float]]] = {}  # of terms asked for lately
 
     def add(self, terms: Sequence[str], weights: Iterable[float], id: int) -> None:
         """Append one document, whose id is above all earlier ones."""
         lists = self._lists
+        self._best.clear()
         for term, weight in zip(terms, weights, strict=True):
             if (found := lists.get(term)) is None:
                 lists[term] = array("I", (id,)), array("f", (weight,))
@@ -89,6 +100,7 @@ class Postings:
 
     def remove(self, terms: Iterable[str], low: int, high: int) -> None:
         """Drop the documents from `low` up to `high` (exclusive)."""
+        self._best.clear()
         for term in terms:
             if (found := self._lists.get(term)) is not None:
                 ids, weights = found
@@ -100,6 +112,19 @@ class Postings:
     def get(self, term: str) -> tuple[Sequence[int], Sequence[float]]:
         """(ids, weights) of a term; equally long, maybe empty."""
         return self._lists.get(term, _NOTHING)
+
+    def best(self, term: str, count: int) -> tuple[Sequence[int], Sequence[float]]:
+        """The same of the `count` highest weights of a term that has more, and of what equals the last of these."""
+        found = self._best.get((term, count))
+        if found is None:
+            if len(self._best) >= _BEST_MAX:
+                self._best.clear()
+            ids, weights = self.get(term)
+            bar = sorted(weights)[-count]
+            chosen = bytes(map(bar.__le__, weights))
+            found = array("I", compress(ids, chosen)), array("f", compress(weights, chosen))
+            self._best[term, count] = found
+        return found
 
     def saved(self) -> Iterator[bytes]:
         """See Table."""
@@ -144,6 +169,8 @@ class Store:
             tuple[str, str], dict[str, tuple[int, int]]
         ] = {}  # key, value -> path -> how often, first line
         self.mark_counts: dict[tuple[str, str], int] = {}  # key, value -> how often
+        self._popular: list[str] = []  # names that most files import, when `importing` was `_popular_of`
+        self._popular_of = -1
         self._bodies: dict[int, Body] = {}
         self._first: dict[str, int] = {}
         self._paths: dict[int, str] = {}
@@ -173,6 +200,12 @@ class Store:
             for first in self.by_module.get(package)
             for statement in self.files[self._paths[first]].imports
         )
+
+    def popular(self) -> list[str]:
+        """The thousand names that most files import, and those that as many import as the last of these."""
+        if self._popular_of != self.importing:
+            self._popular_of, self._popular = self.importing, self.importers.fullest(_POPULAR)
+        return self._popular
 
     def body(self, id: int) -> Body:
         """What a function's body says; nothing, for what is no function."""
@@ -274,6 +307,6 @@ def _modules(record: FileRecord) -> set[str]:
     return {one.module for one in record.imports if not one.level}
 
 
-def _said(record: FileRecord) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What a file's absolute imports name."""
-    return [(one.module, one.names) for one in record.imports if not one.level]
+def _said(record: FileRecord) -> list[tuple[int, str, list[tuple[str, str]]]]:
+    """What a file's imports name."""
+    return [(one.level, one.module, one.names) for one in record.imports]

@@ -17,7 +17,7 @@ _PARAMETER_NEIGHBOURS = 40
 
 def text(signals: Signals) -> Scores:
     """BM25 of the question against every symbol. Returns all scores."""
-    scores = search(signals.corpus, signals.question.terms)
+    scores = signals.scores = search(signals.corpus, signals.question.terms)
     top = max(scores.values(), default=1.0)
     for id in best(signals.corpus, scores, _FOUND):
         signals.put("text", (id,), scores[id] / top)

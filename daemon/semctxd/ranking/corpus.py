@@ -21,6 +21,9 @@ class Weighted(Protocol):
     def get(self, term: str) -> tuple[Sequence[int], Sequence[float]]:
         """(ids, weights) of a term, equally long."""
 
+    def best(self, term: str, count: int) -> tuple[Sequence[int], Sequence[float]]:
+        """The same of its highest weights."""
+
 
 class Tables(Protocol):
     """Symbols and files by what they are called."""

@@ -11,7 +11,6 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from heapq import nlargest
 
 from semctxd.ranking.corpus import Corpus
 from semctxd.ranking.question import Question
@@ -31,6 +30,7 @@ class Signals:
         self.question = question
         self.wants_tests = is_test(question.file) or "test" in question.terms
         self.by_signal: dict[str, Scores] = {}
+        self.scores: Scores = {}  # of the question's words, of all symbols that have one
         # first word of a name -> share of what functions with the target's first word use
         self.verbs: dict[str, float] = {}
         self._idf: dict[str, float] = {}
@@ -101,20 +101,16 @@ def search(corpus: Corpus, terms: Mapping[str, float]) -> Scores:
     """BM25 scores of all symbols that share a term with the query (Okapi BM25; idf of Lucene)."""
     scores: Scores = {}
     count = len(corpus.store.symbols) or 1
-    found = sorted(
-        (len(ids), term, ids, weights) for term in terms for ids, weights in [corpus.store.postings.get(term)] if ids
-    )
-    for rows, term, ids, weights in found:
+    postings = corpus.store.postings
+    for rows, term in sorted((len(ids), term) for term in terms if (ids := postings.get(term)[0])):
         if rows > _MAX_DF and scores:
             continue
-        df = rows - _has(ids, corpus.hidden)
+        df = rows - _has(postings.get(term)[0], corpus.hidden)
         idf = math.log(1 + (count - df + 0.5) / (df + 0.5)) * terms[term]
-        bar = (
-            nlargest(_MAX_DF, weights)[-1] if rows > _MAX_DF else 0.0
-        )  # all words are frequent: the best of the rarest
-        for id, weight in zip(ids, weights, strict=True):
-            if weight >= bar:
-                scores[id] = scores.get(id, 0.0) + idf * weight
+        # where all words are frequent, the best of the rarest
+        found, weights = postings.best(term, _MAX_DF) if rows > _MAX_DF else postings.get(term)
+        for id, weight in zip(found, weights, strict=True):
+            scores[id] = scores.get(id, 0.0) + idf * weight
     scores.pop(corpus.hidden, None)
     return scores
 
