@@ -192,9 +192,12 @@ def test_one_of_two_that_wait_may_go(daemon: Daemon, repo: Path, patient: Patien
     assert not (patient.folder / "1.cancelled").exists()
 
 
-def test_a_question_cancelled_by_its_client(daemon: Daemon, repo: Path, patient: Patient) -> None:
+@pytest.mark.parametrize("is_open", [True, False], ids=["in a workspace that is open", "which opens its workspace"])
+def test_a_question_cancelled_by_its_client(daemon: Daemon, repo: Path, patient: Patient, is_open: bool) -> None:
     client, asked = daemon.client(), Question(repo)
     asked.write("text")
+    if is_open:
+        client.ask("cache/invalidate", root=str(repo))
     number = asked.start(client)
     patient.read(1)
     client.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": number}})

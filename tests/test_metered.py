@@ -245,6 +245,7 @@ def test_a_slow_request_says_what_was_asked(repo: Path) -> None:
         client = daemon.client()
         client.ask("symbols/find", root=str(repo), name="Order")
         client.fails("symbols/find", root=str(repo), name="x" * 5000)
+        eventually(lambda: daemon.log.count('"slow"') == 2, "both have their line")
         first, second = (line for line in daemon.events if line.get("method") == "symbols/find")
         assert json.loads(first["params"]) == {"root": str(repo), "name": "Order"}
         assert len(second["params"]) == 500

@@ -67,6 +67,15 @@ def test_what_is_no_file_uri(uri: str) -> None:
         respell(document(uri), "/r", "/r")
 
 
+def test_what_is_nested_too_deep_for_a_server() -> None:
+    params: object = 1
+    for _ in range(100):
+        params = {"item": params}
+    assert respell({"item": params}["item"], "/r", "/r").files == ()  # type: ignore[arg-type]
+    with pytest.raises(InvalidParams, match="nested more than 100 deep"):
+        respell({"item": [params]}, "/r", "/r")
+
+
 names = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="/\0"), min_size=1).filter(
     lambda name: name not in (".", "..")
 )

@@ -10,8 +10,9 @@ import logging
 import logging.handlers
 import os
 import select
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from semctxd import lean
@@ -27,8 +28,18 @@ _STDERR = 2
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 """Levels -> priorities of syslog(3)."""
 
+_request: ContextVar[str] = ContextVar("request", default="")
+
+
+def _add_request(logger: object, name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A processor: the request that a line is about."""
+    if number := _request.get():
+        event.setdefault("request", number)
+    return event
+
+
 _SHARED: list[structlog.typing.Processor] = [
-    structlog.contextvars.merge_contextvars,
+    _add_request,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -42,6 +53,9 @@ def configure(level: str, path: str | None, json: bool | None = None) -> None:
     Where the file cannot be opened, standard error is used, and says so. May be called again.
     """
     logging.raiseExceptions = False
+    # every request has its line, none of which says this of itself: see "Optimization" in logging's own documentation
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler, problem = _handler(path)
     if json is None:
         json = path is not None or not os.isatty(_STDERR)
@@ -95,17 +109,22 @@ def is_tracing() -> bool:
 
 def number_request(number: str) -> None:
     """What this task does, and whoever it starts, is for that request: every line of theirs says so."""
-    structlog.contextvars.bind_contextvars(request=number)
+    _request.set(number)
 
 
 def request_number() -> str:
     """The request that this task works for; "" for none."""
-    return str(structlog.contextvars.get_contextvars().get("request", ""))
+    return _request.get()
 
 
-def for_request(number: str) -> AbstractContextManager[None]:
+@contextmanager
+def for_request(number: str) -> Iterator[None]:
     """What is done within is for that request."""
-    return structlog.contextvars.bound_contextvars(request=number)
+    before = _request.set(number)
+    try:
+        yield
+    finally:
+        _request.reset(before)
 
 
 def tap(wanted: Callable[[], bool], deliver: Callable[[dict[str, Any]], None]) -> Callable[[], None]:

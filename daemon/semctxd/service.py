@@ -113,13 +113,21 @@ class Service:
     @contextmanager
     def request(self) -> Iterator[None]:
         """While a request is under way, or a workspace is being closed: a draining daemon waits for it."""
-        self._running += 1
+        self.began()
         try:
             yield
         finally:
-            self._running -= 1
-            if not self._running:
-                self._rest.set()
+            self.ended()
+
+    def began(self) -> None:
+        """See `request`."""
+        self._running += 1
+
+    def ended(self) -> None:
+        """See `request`."""
+        self._running -= 1
+        if not self._running:
+            self._rest.set()
 
     async def _rested(self) -> None:
         while self._running:

@@ -251,21 +251,27 @@ class Workspace:
             self._cache.missed(self.shelf, work.key)
             return self._flights.join(work)
         found: asyncio.Future[Answer] = self._loop.create_future()
-        found.set_result(Answer(raw, None, self.epoch))
+        found.set_result(Answer(raw, None, self.epoch, self.standing))
         return found
 
     async def answer(self, work: Work) -> Answer:
-        """As `ask`, awaited; raises the error that the flight ended with. If the last who waits is cancelled, so is
-        the work."""
-        waiter = self.ask(work)
+        """As `ask`, awaited; raises the error that the flight ended with."""
+        return await self.wait(work.key, self.ask(work))
+
+    async def wait(self, key: Key, waiter: asyncio.Future[Answer]) -> Answer:
+        """What the waiter waits for; raises the error that the flight ended with."""
         try:
             answer = await waiter
         except asyncio.CancelledError:  # which cancelled the future too
-            self._flights.leave(work.key, waiter)
+            self.leave(key, waiter)
             raise
         if answer.error:
             raise answer.error
         return answer
+
+    def leave(self, key: Key, waiter: asyncio.Future[Answer]) -> None:
+        """Who waited was cancelled; if it was the last, so is the work."""
+        self._flights.leave(key, waiter)
 
     @property
     def can_keep(self) -> bool:

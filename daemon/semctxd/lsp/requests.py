@@ -44,6 +44,8 @@ file: any may begin to refer to a symbol, to override it, or to define one of th
 Semantic tokens look syntactic and are not: a name is a class or a function by what it was imported as.
 """
 
+_MAX_DEPTH = 100  # servers refuse deeper parameters, or end: serde_json takes 128 with all that is around them
+
 
 class Spelt(NamedTuple):
     """LSP parameters in the server's spelling of URIs."""
@@ -57,18 +59,20 @@ def respell(params: dict[str, Any], given_root: str, root: str) -> Spelt:
     """Translate a client's spelling of URIs into the server's.
 
     `given_root` is the root as the client wrote it, `root` the same without symlinks. Raises InvalidParams for a
-    URI that is no absolute file URI.
+    URI that is no absolute file URI, and for what is nested too deep.
     """
     files: dict[str, None] = {}
     back: dict[bytes, bytes] = {}
 
-    def walk(value: Any) -> Any:
+    def walk(value: Any, depth: int) -> Any:
+        if depth > _MAX_DEPTH:
+            raise InvalidParams(f"params are nested more than {_MAX_DEPTH} deep")
         if isinstance(value, dict):
             return {
-                key: spell(item) if key.lower().endswith("uri") and isinstance(item, str) else walk(item)
+                key: spell(item) if key.lower().endswith("uri") and isinstance(item, str) else walk(item, depth + 1)
                 for key, item in value.items()
             }
-        return [walk(item) for item in value] if isinstance(value, list) else value
+        return [walk(item, depth + 1) for item in value] if isinstance(value, list) else value
 
     def spell(uri: str) -> str:
         path = unquote(uri.removeprefix("file://"), errors="surrogateescape")
@@ -85,7 +89,7 @@ def respell(params: dict[str, Any], given_root: str, root: str) -> Spelt:
             back[msgspec.json.encode(spelt)] = msgspec.json.encode(uri)
         return spelt
 
-    canonical = msgspec.json.encode(walk(params), order="sorted")
+    canonical = msgspec.json.encode(walk(params, 0), order="sorted")
     if given_root != root:
         back[b'"' + to_uri(root).encode() + b"/"] = b'"' + to_uri(given_root).encode() + b"/"
     return Spelt(canonical, tuple(files), tuple(back.items()))

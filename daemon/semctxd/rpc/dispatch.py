@@ -54,8 +54,10 @@ class Context(Protocol):
     def admit(self) -> None:
         """Raise where nothing is to be served any more."""
 
-    def finished(self, method: str, params: dict[str, object], seconds: float, error: str | None, cached: bool) -> None:
-        """A request ended, with an error of that type or with none."""
+    def finished(
+        self, method: str, root: object, params: object, seconds: float, error: str | None, cached: bool
+    ) -> None:
+        """A request ended, with an error of that type or with none; `params` may be raw JSON."""
 
 
 class Served(NamedTuple):
@@ -91,7 +93,8 @@ def method(
                 error = InternalError()
                 logs.get("rpc").exception("internal_error", method=name, correlation_id=error.correlation_id)
         finally:
-            context.finished(name, params, perf_counter() - started, error.type if error else None, served.cached)
+            seconds, kind = perf_counter() - started, error.type if error else None
+            context.finished(name, params.get("root", ""), params, seconds, kind, served.cached)
         described = error.to_json()
         return Error(described["code"], described["message"], described["data"])
 

@@ -6,9 +6,11 @@ the facts of the call are added.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Collection
 from time import perf_counter
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,7 +18,7 @@ from semctxd import check, compose, context, symbols
 from semctxd.child.kind import Completeness
 from semctxd.child.messages import Reply
 from semctxd.errors import OutsideRoot
-from semctxd.flights import Work
+from semctxd.flights import Answer, Work
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import put_back, respell
 from semctxd.model import Key, Overlays
@@ -25,6 +27,8 @@ from semctxd.rpc.question import QUERIES, Question
 from semctxd.workspace import Workspace
 
 _MAX_ENVIRONMENTS = 64
+_MAX_ROUTES = 4096  # of one method and environment
+_MAX_ROUTE_BYTES = 4096  # of the parameters
 
 
 def key_of(workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> Key:
@@ -38,25 +42,59 @@ def key_of(workspace: Workspace, asked: Question, env: Environment, overlays: Ov
     return Key(workspace.root, asked.method, asked.params, overlays.digest)
 
 
+class Asking(NamedTuple):
+    """A question that has been asked, and what its reply says beside the answer."""
+
+    workspace: Workspace
+    asked: Question
+    generation: int  # of the workspace, when the key was made
+    key: Key
+    waiter: asyncio.Future[Answer]  # never raises
+    completeness: Completeness  # of an answer that is kept
+    started: float
+    cached: bool  # the answer came from memory, and is there
+
+    def leave(self) -> None:
+        """The waiter was cancelled: nobody needs the answer."""
+        self.workspace.leave(self.key, self.waiter)
+
+    def parts(self, answer: Answer) -> tuple[bytes, bytes, bytes]:
+        """What stands before the stored bytes in the result, those, and what stands after."""
+        lsp, raw = self.asked.lsp, answer.raw
+        if lsp and lsp.spelt.back:
+            raw = put_back(raw, lsp.spelt.back)
+        completeness = answer.completeness or self.completeness
+        opening, closing = around(
+            lsp is not None, answer.epoch, answer.degraded, completeness, self.started, self.cached
+        )
+        return opening, raw, closing
+
+
 class Route:
     """Where the answer to a question that is asked again is kept, while the workspace's generation is the same."""
 
     __slots__ = ("completeness", "generation", "key", "lsp", "strict", "workspace")
 
-    def __init__(self, workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> None:
-        contain(workspace, *asked.files)
-        self.workspace = workspace
-        # before the key is made, which may tell that it is not to be relied on
-        self.generation = workspace.servers.generation
-        self.key = key_of(workspace, asked, env, overlays)
-        self.lsp = asked.lsp is not None
-        self.completeness = _usual_completeness(workspace, asked, env)
-        self.strict = asked.strict
+    def __init__(self, asking: Asking) -> None:
+        self.workspace = asking.workspace
+        self.generation = asking.generation
+        self.key = asking.key
+        self.lsp = asking.asked.lsp is not None
+        self.completeness = asking.completeness
+        self.strict = asking.asked.strict
 
 
 def no_routes() -> dict[str, dict[bytes, Route]]:
     """Method -> raw parameters -> route, with none yet."""
     return {method: {} for method in QUERIES}
+
+
+def remember(routes: dict[bytes, Route], params: bytes, asking: Asking) -> None:
+    """Keep the route of a question with these raw parameters."""
+    if len(params) <= _MAX_ROUTE_BYTES and not asking.asked.respelt:
+        if len(routes) >= _MAX_ROUTES:
+            routes.clear()
+        routes[params] = Route(asking)
 
 
 class Routes:
@@ -78,9 +116,17 @@ def contain(workspace: Workspace, *files: str) -> None:
     inside = workspace.root + "/"
     for file in files:
         path = os.path.join(inside, file)
+        if not path.startswith(inside) or not _has_links(path, len(inside)):
+            continue
         real = os.path.realpath(path)
-        if path.startswith(inside) and not (real + "/").startswith(inside) and not workspace.sees(real):
+        if not (real + "/").startswith(inside) and not workspace.sees(real):
             raise OutsideRoot(f"{file} leads to {real}, which lies outside {workspace.root}")
+
+
+def _has_links(path: str, start: int) -> bool:
+    """Whether a part of the path that ends after `start` is a symlink; each question pays for each part."""
+    ends = [at for at in range(start, len(path)) if path[at] == "/"]
+    return any(os.path.islink(path[:end]) for end in (*ends, len(path)))
 
 
 def around(
@@ -97,8 +143,8 @@ def around(
     return b"", b'%s,"meta":{"elapsed_ms":%.3f,"cached":%s}}' % (reasons, elapsed_ms, word)
 
 
-async def answer(workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> Served:
-    """The answer to a question, from memory or from whoever knows. Raises the typed errors of its method."""
+def ask(workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> Asking:
+    """Look a question up, or ask whoever knows. Raises the typed errors of its method."""
     started = perf_counter()
     if asked.strict:
         workspace.pass_gate()
@@ -106,19 +152,19 @@ async def answer(workspace: Workspace, asked: Question, env: Environment, overla
         spelt = respell(asked.lsp.params, asked.root, workspace.root)
         asked = asked._replace(params=spelt.params, lsp=asked.lsp._replace(spelt=spelt), files=spelt.files)
     contain(workspace, *asked.files)
+    # before the key is made, which may tell that it is not to be relied on
+    generation = workspace.servers.generation
     work = _work(workspace, asked, env, overlays)
-    cached = True
-    raw = workspace.lookup(work.key, started)
-    epoch, degraded = workspace.epoch, workspace.degraded
     completeness = _usual_completeness(workspace, asked, env)
-    if raw is None:
-        cached = False
-        raw, _, epoch, degraded, early = await workspace.answer(work)
-        completeness = early or completeness
-    if asked.lsp and asked.lsp.spelt.back:
-        raw = put_back(raw, asked.lsp.spelt.back)
-    opening, closing = around(asked.lsp is not None, epoch, degraded, completeness, started, cached)
-    return Served(msgspec.Raw(b"".join((opening, raw, closing))), cached)
+    waiter = workspace.ask(work)
+    return Asking(workspace, asked, generation, work.key, waiter, completeness, started, waiter.done())
+
+
+async def answer(workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> Served:
+    """The answer to a question, from memory or from whoever knows. Raises the typed errors of its method."""
+    asking = ask(workspace, asked, env, overlays)
+    found = await workspace.wait(asking.key, asking.waiter)
+    return Served(msgspec.Raw(b"".join(asking.parts(found))), asking.cached)
 
 
 def _usual_completeness(workspace: Workspace, asked: Question, env: Environment) -> Completeness:

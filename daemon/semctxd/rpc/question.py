@@ -134,14 +134,15 @@ def _check_target(params: dict[str, Any], method: str) -> None:
 
 
 def _refuse_unknown(value: dict[str, Any], kind: type, where: str) -> None:
-    known = _hints(kind)
+    known = _known(kind)
     for key, item in value.items():
         if key not in known:
             raise InvalidParams(f"{where}: unknown parameter {key!r}", nearest=difflib.get_close_matches(key, known, 3))
-        if is_typeddict(known[key]):
-            _refuse_unknown(item, known[key], f"{where}: {key}")
+        if (inner := known[key]) is not None:
+            _refuse_unknown(item, inner, f"{where}: {key}")
 
 
 @lru_cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _known(kind: type) -> dict[str, type | None]:
+    """The keys of a TypedDict, with the TypedDict that the value is, if it is one."""
+    return {name: hint if is_typeddict(hint) else None for name, hint in get_type_hints(kind).items()}

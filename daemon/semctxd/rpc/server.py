@@ -1,8 +1,9 @@
 """Connections: bytes in, hits out at once, the rest through the dispatch.
 
 The hot path is `Connection._hit`: a query that repeats is parsed once into its canonical form, passes the gate, and
-its stored bytes are spliced into the reply, without a task and without being decoded. Everything else is a
-task of its own, so that replies overtake each other and each can be cancelled.
+its stored bytes are spliced into the reply, without a task and without being decoded. A query that has to be asked
+(`Connection._ask`) is no task either: its reply is written when its flight lands. Everything else is a task of its own.
+So replies overtake each other, and each request can be cancelled.
 """
 
 from __future__ import annotations
@@ -10,50 +11,32 @@ from __future__ import annotations
 import asyncio
 import itertools
 import select
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
-from typing import Literal, cast
+from typing import cast
 
 import anyio
-import msgspec
 
 from semctx.errors import SemctxError
 from semctx.framing import Decoder, FrameError, frame
-from semctx.protocol import RecentRequest
 from semctxd import logs
 from semctxd.errors import Cancelled, InvalidRequest, OutOfFiles, ParseError, ShuttingDown, TooManyRequests
+from semctxd.flights import Answer
 from semctxd.lsp.interpreter import Environment
 from semctxd.rpc.dispatch import Method, dispatch, error_reply, refused_batch
 from semctxd.rpc.listen import peer_uid
-from semctxd.rpc.queries import Route, Routes, around, no_routes
+from semctxd.rpc.queries import Asking, Route, Routes, around, ask, no_routes, remember
 from semctxd.rpc.question import UNREADABLE, question
+from semctxd.rpc.record import record
+from semctxd.rpc.request import Request, cancelled, decode, id_of
 from semctxd.service import Service
-
-_MAX_SAID_BYTES = 500  # of a slow request's parameters in the log
-_MAX_ROUTES = 4096  # of one method and environment
-_MAX_ROUTE_BYTES = 4096
 
 _ALONE = frozenset({"session/hello", "document/open", "document/change", "document/close"})
 """What these change holds for every message after them."""
 
 
-class Request(msgspec.Struct):
-    """A JSON-RPC request, its parts still raw."""
-
-    method: str
-    jsonrpc: Literal["2.0"] = "2.0"
-    id: msgspec.Raw = msgspec.Raw(b"")
-    params: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class _Cancel(msgspec.Struct):
-    id: int | str
-
-
-_decode = msgspec.json.Decoder(Request).decode
 _log = logs.get("rpc")
 _numbers = itertools.count(1)  # of connections
 
@@ -72,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._decoder = Decoder()
         self._count_hit = service.metrics.hit
         self.log_hits = service.config.log.hits
-        self._running: dict[object, anyio.CancelScope] = {}  # by request id
+        self._running: dict[object, anyio.CancelScope | asyncio.Future[Answer]] = {}  # by request id
         self._ended = False  # the client sends no more
         self._alone = False  # one of _ALONE is under way
         self._paused = False  # the client reads too slowly
@@ -161,7 +144,7 @@ class Connection(asyncio.Protocol):
             self._held.append(message)
             return
         try:
-            request = _decode(message)
+            request = decode(message)
         except UNREADABLE:  # a batch, or nothing that can be served: the dispatch tells
             if self._is_busy():
                 self.send(error_reply(b"null", TooManyRequests()))
@@ -170,7 +153,11 @@ class Connection(asyncio.Protocol):
             return
         number = bytes(request.id)
         routes = self._routes.get(request.method)
-        if routes is not None and (number.isdigit() or number[:1] == b'"') and self._hit(routes, request, number):
+        if (
+            routes is not None
+            and (number.isdigit() or number[:1] == b'"')
+            and (self._hit(routes, request, number) or self._ask(routes, request, number))
+        ):
             return
         if request.method == "$/cancelRequest":
             self._cancel(request)
@@ -190,53 +177,91 @@ class Connection(asyncio.Protocol):
     def _hit(self, routes: dict[bytes, Route], request: Request, number: bytes) -> bool:
         """Answer from memory, if that holds. Any problem is left to the dispatch, which says it in full."""
         started = perf_counter()
-        params = bytes(request.params)
-        try:
-            route = routes.get(params)
-            if route is None or route.generation != route.workspace.servers.generation:
-                route = self._route(routes, request.method, params)
-                if route is None:
-                    return False
-            workspace = route.workspace
-            if route.strict:
-                workspace.pass_gate()
-        except SemctxError:
+        route = routes.get(bytes(request.params))
+        if route is None or route.generation != route.workspace.servers.generation:
             return False
+        workspace = route.workspace
+        if route.strict:
+            try:
+                workspace.pass_gate()
+            except SemctxError:
+                return False
         raw = workspace.lookup(route.key, started)
         if raw is None:
             return False
         opening, closing = around(route.lsp, workspace.epoch, workspace.standing, route.completeness, started, True)
-        head = b'{"jsonrpc":"2.0","id":%s,"result":%s' % (number, opening)
-        if self._decoder.headers:
-            length = len(head) + len(raw) + len(closing) + 1
-            self._transport.writelines((b"Content-Length: %d\r\n\r\n" % length, head, raw, closing, b"}"))
-        else:
-            self._transport.writelines((head, raw, closing, b"}\n"))
+        self._reply(number, opening, raw, closing)
         seconds = perf_counter() - started
         self._count_hit(request.method, seconds)
         if self.log_hits:
             _log.info("hit", method=request.method, ms=round(seconds * 1e3, 3), client=self.client)
         return True
 
-    def _route(self, routes: dict[bytes, Route], method: str, params: bytes) -> Route | None:
-        asked = question(method, params)
+    def _ask(self, routes: dict[bytes, Route], request: Request, number: bytes) -> bool:
+        """Ask a query, and reply when its flight lands. What is no question, or about a workspace that is not open, is
+        left to the dispatch."""
+        started = perf_counter()
+        request_id, params = id_of(number), bytes(request.params)
+        if request_id in self._running or self._is_busy() or self.service.draining:
+            return False
+        try:
+            asked = question(request.method, params)
+        except SemctxError:
+            return False
         workspace = self.service.workspaces.get(asked.root)
-        if workspace is None or asked.respelt or self.service.draining:
-            return None
-        route = Route(workspace, asked, self.env, self.view.through(workspace.root))
-        if len(params) <= _MAX_ROUTE_BYTES:
-            if len(routes) >= _MAX_ROUTES:
-                routes.clear()
-            routes[params] = route
-        return route
+        if workspace is None:
+            return False
+        with logs.for_request(self._next_number()):
+            try:
+                asking = ask(workspace, asked, self.env, self.view.through(workspace.root))
+            except SemctxError as error:
+                self._refuse(request, asked.root, number, started, error)
+                return True
+            asking.waiter.add_done_callback(partial(self._answered, asking, request, request_id, number))
+        self._running[request_id] = asking.waiter
+        self.service.began()
+        remember(routes, params, asking)
+        return True
+
+    def _answered(
+        self, asking: Asking, request: Request, request_id: object, number: bytes, waiter: asyncio.Future[Answer]
+    ) -> None:
+        started, root = asking.started, asking.asked.root
+        if waiter.cancelled():
+            asking.leave()
+            self._refuse(request, root, number, started, self._given_up())
+        elif error := waiter.result().error:
+            self._refuse(request, root, number, started, error)
+        else:
+            self._reply(number, *asking.parts(waiter.result()))
+            seconds = perf_counter() - started
+            self.finished(request.method, root, request.params, seconds, None, asking.cached)
+        del self._running[request_id]
+        self.service.ended()
+        self._close_if_done()
+
+    def _refuse(self, request: Request, root: str, number: bytes, started: float, error: SemctxError) -> None:
+        self.send(error_reply(number, error))
+        self.finished(request.method, root, request.params, perf_counter() - started, error.type, cached=False)
+
+    def _reply(self, number: bytes, opening: bytes, raw: bytes, closing: bytes) -> None:
+        """Send a result in its parts, none of which is copied."""
+        head = b'{"jsonrpc":"2.0","id":%s,"result":%s' % (number, opening)
+        if self._decoder.headers:
+            length = len(head) + len(raw) + len(closing) + 1
+            self._write((b"Content-Length: %d\r\n\r\n" % length, head, raw, closing, b"}"))
+        else:
+            self._write((head, raw, closing, b"}\n"))
 
     def send(self, message: bytes) -> None:
         """Send a reply or a notification."""
-        if self._transport.is_closing():
-            return
-        self._transport.write(frame(message, bool(self._decoder.headers)))
-        if self._paused:
-            self.service.bound_unread()
+        self._write((frame(message, bool(self._decoder.headers)),))
+
+    def _write(self, parts: tuple[bytes, ...]) -> None:
+        if not self._transport.is_closing():
+            self._transport.writelines(parts)
+            if self._paused:
+                self.service.bound_unread()
 
     def notify(self, topic: str, message: bytes) -> None:
         """Send a notification, if the client subscribed to it; one that reads too slowly is told how many it lost."""
@@ -257,11 +282,17 @@ class Connection(asyncio.Protocol):
 
     # -- tasks
 
+    def _next_number(self) -> str:
+        return f"{self.number}.{next(self._numbers)}"
+
+    def _given_up(self) -> SemctxError:
+        return ShuttingDown() if self.service.draining else Cancelled()
+
     def _is_busy(self) -> bool:
         return len(self._running) >= self.service.config.daemon.max_requests
 
     def _spawn(self, message: bytes, number: bytes = b"", alone: bool = False) -> None:
-        request_id = _id_of(number)
+        request_id = id_of(number)
         if request_id in self._running:
             self.send(error_reply(number, InvalidRequest(f"a request with id {request_id!r} is under way")))
             return
@@ -271,14 +302,14 @@ class Connection(asyncio.Protocol):
             self._held = self._held or []
 
         async def run() -> None:
-            logs.number_request(f"{self.number}.{next(self._numbers)}")
+            logs.number_request(self._next_number())
             with self.service.request():
                 with scope:
                     reply = await dispatch(message, self._methods, self, self.service.config.daemon.max_batch)
                     if reply:
                         self.send(reply)
                 if scope.cancelled_caught:
-                    error = ShuttingDown() if self.service.draining else Cancelled()
+                    error = self._given_up()
                     if reply := error_reply(number, error) if number else refused_batch(message, error):
                         self.send(reply)
                 del self._running[request_id]
@@ -295,9 +326,8 @@ class Connection(asyncio.Protocol):
 
     def _cancel(self, request: Request) -> None:
         with suppress(*UNREADABLE):
-            cancelled = msgspec.json.decode(request.params, type=_Cancel).id
-            if scope := self._running.get(cancelled):
-                scope.cancel()
+            if under_way := self._running.get(cancelled(request)):
+                under_way.cancel()
 
     def cancel_all(self) -> None:
         """Give every request under way its last reply."""
@@ -315,35 +345,9 @@ class Connection(asyncio.Protocol):
         if self.service.draining:
             raise ShuttingDown
 
-    def finished(self, method: str, params: dict[str, object], seconds: float, error: str | None, cached: bool) -> None:
-        """See dispatch.Context: the canonical line of a request. A slow one is a warning, and says what was asked."""
-        metrics, slow_s = self.service.metrics, self.service.config.log.slow_s
-        metrics.record(method, seconds, error, cached)
-        facts = {"method": method, "ms": round(seconds * 1e3, 3), "error": error, "cached": cached}
-        facts |= {"client": self.client, "root": params.get("root", "")}
-        is_slow = bool(slow_s) and seconds >= slow_s
-        say = _log.info
-        if is_slow:
-            said = msgspec.json.encode(params)[:_MAX_SAID_BYTES].decode(errors="replace")
-            facts |= {"slow": True, "params": said}
-            say = _log.warning
-        # once the reply has been written: nobody waits for a line
-        asyncio.get_running_loop().call_soon(partial(say, "request", **facts))
-        if error or is_slow:
-            recent: RecentRequest = {
-                "at": round(time.time(), 3),
-                "request": logs.request_number(),
-                "method": method,
-                "ms": round(seconds * 1e3, 3),
-                "error": error or "",
-                "client": self.client,
-            }
-            metrics.recent.append(recent)
-
-
-def _id_of(number: bytes) -> object:
-    """A request's id from raw JSON; something of its own where it has none, or one that the dispatch will refuse."""
-    if number and number[0] not in b"[{":
-        with suppress(*UNREADABLE):
-            return msgspec.json.decode(number)
-    return object()
+    def finished(
+        self, method: str, root: object, params: object, seconds: float, error: str | None, cached: bool
+    ) -> None:
+        """See dispatch.Context."""
+        slow_s = self.service.config.log.slow_s
+        record(self.service.metrics, slow_s, self.client, method, root, params, seconds, error, cached)
