@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from semctxd import compose
-from semctxd.errors import ServerError
+from semctxd.errors import FileNotFound, ServerError
 from semctxd.flights import Answer, Work
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.session import LspSession
@@ -84,15 +84,17 @@ class _Asking:
 def work(workspace: Workspace, key: Key, env: Environment, overlays: Overlays, unsaved: Unsaved | None) -> Work:
     """One of the served methods as work; the key's parameters are canonical, and have a digest in place of the text.
     The answer lacks its closing brace."""
+    file = msgspec.json.decode(key.params)["file"]
 
     async def run() -> bytes:
+        if os.path.isdir(f"{workspace.root}/{file}"):
+            raise FileNotFound(f"{file} is a folder")
         asking = _Asking(workspace, env, overlays, msgspec.json.decode(key.params))
         found = await (_resolve(asking) if unsaved is None else _check(asking, unsaved))
         if asking.completeness:
             found["completeness"] = asking.completeness
         return msgspec.json.encode(found)[:-1]
 
-    file = msgspec.json.decode(key.params)["file"]
     return Work(key, compose.produce(workspace, run), workspace.indexer, keep=workspace.sees(file), is_composed=True)
 
 

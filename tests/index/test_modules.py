@@ -8,7 +8,7 @@ PATHS = [
     "src/pkg/__init__.py", "src/pkg/a.py", "src/pkg/sub/__init__.py", "src/pkg/sub/b.py",
     "src/ns/part/__init__.py", "src/ns/part/c.py",
     "other/pkg/__init__.py", "other/pkg/a.py", "setup.py", "scripts/tool.py", "stubs/a.pyi", "deep/er/a.py",
-    "top/__init__.pyi",
+    "top/__init__.pyi", "stubs/far-stubs/__init__.pyi", "stubs/far-stubs/away/__init__.pyi",
 ]  # fmt: skip
 
 
@@ -23,6 +23,8 @@ PATHS = [
         ("scripts/tool.py", "tool"),
         ("top/__init__.pyi", "top"),
         ("top/x.py", "top.x"),
+        ("stubs/far-stubs/__init__.pyi", "far"),
+        ("stubs/far-stubs/away/b.pyi", "far.away.b"),
     ],
 )
 def test_a_module_is_named_from_its_source_root(path: str, module: str) -> None:

@@ -12,7 +12,7 @@ class Modules:
 
     A module's name starts below its source root: the nearest folder above it that is no package. So `src/` and the
     like are left out wherever they are, and a script's module is its stem. A package has an `__init__` file or is
-    one of `namespaces`: folders that are packages without.
+    one of `namespaces`: folders that are packages without. `pkg-stubs` holds the stubs of `pkg` (PEP 561).
     """
 
     def __init__(self, paths: Iterable[str], namespaces: frozenset[str] = frozenset()) -> None:
@@ -36,7 +36,9 @@ class Modules:
         folder = path.rpartition("/")[0]
         top = self.source_root(folder)
         stem = _stem(path)[len(top) + 1 if top else 0 :]
-        return stem.removesuffix("/__init__").replace("/", ".") if stem != "__init__" else folder.rpartition("/")[2]
+        name = stem.removesuffix("/__init__").replace("/", ".") if stem != "__init__" else folder.rpartition("/")[2]
+        first, dot, rest = name.partition(".")
+        return f"{first.removesuffix('-stubs')}{dot}{rest}"
 
     def namespaces_by(self, is_imported: Callable[[str], bool]) -> frozenset[str]:
         """The folders without an `__init__` file that are packages, as absolute imports name them: `import pkg.sub.a`
