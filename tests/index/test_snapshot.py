@@ -199,12 +199,12 @@ def of_another_root(snapshot: Path) -> None:
 
 
 def vouched(*sections: object, more: int = 0) -> Callable[[Path], None]:
-    """A snapshot that says of itself that all is well; and that it has `more` sections."""
-    payload = b"".join(map(msgspec.msgpack.encode, sections))
-    count = (len(sections) + more).to_bytes(4, "big")
+    """A snapshot that says of itself that all is well; and of its sections that they are `more` bytes longer."""
+    encoded = list(map(msgspec.msgpack.encode, sections))
+    payload = b"".join((len(one) + more).to_bytes(4, "big") + one for one in encoded)
 
     def vouch(snapshot: Path) -> None:
-        snapshot.write_bytes(snapshot.read_bytes()[:16] + digest(payload) + b"\xdd" + count + payload)
+        snapshot.write_bytes(snapshot.read_bytes()[:16] + digest(payload) + payload)
 
     return vouch
 
@@ -223,8 +223,8 @@ def vouched(*sections: object, more: int = 0) -> Callable[[Path], None]:
         (vouched((0, {"a": (b"", b"")}), (1, {"a": b"1"})), "multiple of"),
         (vouched((255, [(b"", 1, ["a.py"])])), "of at least length 6"),
         (vouched("no section"), "Expected `array`"),
-        (vouched((1, {}), more=1), "truncated"),
-        (vouched((1, {}), more=-1), "trailing"),
+        (vouched((1, {}), more=-1), "truncated"),
+        (vouched((1, {}), (1, {}), more=1), "trailing"),
     ],
 )
 def test_what_is_in_doubt_is_discarded(root: Path, kept: Path, harm: Callable[[Path], None], why: str) -> None:

@@ -4,8 +4,9 @@ A snapshot saves work, and decides nothing: a record is used for a file only if 
 digest of those that it was made of. No time, size or inode is believed. A snapshot that is in doubt (another version of
 anything that shapes a record, another root, cut off, damaged, not the user's alone) is as if it were not there.
 
-Format: `_kind`, the digest of all sections, then a msgpack array of them: the number of a table of the store and a part
-of that table, or `_FILE` and some files. The head is written last.
+Format: `_kind`, the digest of all that follows, then sections, each with its length before it: the number of a table of
+the store and a part of that table, or `_FILE` and some files. The head is written last. Sections are read one by one:
+all of a large snapshot beside what is made of it would be too much memory.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 
 import msgspec
 import tree_sitter
@@ -29,18 +30,17 @@ from semctxd.index.build import digest
 from semctxd.index.store import Store
 from semctxd.ranking.records import FileRecord
 
-_FORMAT = b"2"
-_KIND_BYTES, _SECTIONS_AT, _HEAD_BYTES = 16, 32, 37
+_FORMAT = b"3"
+_KIND_BYTES, _HEAD_BYTES, _LENGTH_BYTES = 16, 32, 4
 _BATCH = 64  # files that are written at once
-_LARGEST_BYTES = 512 << 20  # of one snapshot
+_LARGEST_BYTES = 1 << 30  # of one snapshot
 _ALL_BYTES, _ALL = 2 << 30, 64  # of all of them, and how many
 _UNUSED_S = 30 * 86400.0
 _UNFINISHED_S = 3600.0  # who began to write it has been ended
 _UNFINISHED = ".new"
-_ARRAY_32 = b"\xdd"  # msgpack: an array, the length of which follows
 
 _ENCODER = msgspec.msgpack.Encoder()
-_SECTIONS = msgspec.msgpack.Decoder(list[tuple[int, msgspec.Raw]])
+_SECTION = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
 _FILE = 255
 _FILES = msgspec.msgpack.Decoder(list[tuple[bytes, int, FileRecord]])  # digest, first id, record
 
@@ -75,7 +75,7 @@ class Snapshot:
         self.said = "used"
         return store, digests
 
-    def _sections(self) -> list[tuple[int, msgspec.Raw]]:
+    def _sections(self) -> Iterator[tuple[int, msgspec.Raw]]:
         fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(fd, "rb") as file:
             status = os.fstat(fd)
@@ -83,12 +83,13 @@ class Snapshot:
                 raise ValueError("it is not this user's alone")
             if status.st_size > _LARGEST_BYTES:
                 raise ValueError("it is too large")
-            data = memoryview(file.read(_LARGEST_BYTES))
-        if data[:_KIND_BYTES] != _kind(self._root):
-            raise ValueError("another version wrote it, or it is of another root")
-        if data[_KIND_BYTES:_SECTIONS_AT] != digest(data[_HEAD_BYTES:]):
-            raise ValueError("it is damaged")
-        return _SECTIONS.decode(data[_SECTIONS_AT:])
+            if file.read(_KIND_BYTES) != _kind(self._root):
+                raise ValueError("another version wrote it, or it is of another root")
+            if file.read(_KIND_BYTES) != file_digest(file, _new_digest).digest():
+                raise ValueError("it is damaged")
+            file.seek(_HEAD_BYTES)
+            while length := file.read(_LENGTH_BYTES):
+                yield _SECTION.decode(file.read(int.from_bytes(length, "big")))
 
     def write(self, store: Store, digests: Mapping[bytes, bytes]) -> Iterator[None]:
         """Keep a store, by the digests of its files, a slice at each step. Who stops before the last has changed
@@ -102,15 +103,15 @@ class Snapshot:
         try:
             with open(fd, "wb") as file:
                 file.seek(_HEAD_BYTES)
-                whole, count = blake2b(digest_size=_KIND_BYTES), 0
+                whole = _new_digest()
                 for section in self._written(store, digests):
-                    whole.update(section)
-                    count += 1
-                    if file.tell() + file.write(section) > _LARGEST_BYTES:
+                    sized = len(section).to_bytes(_LENGTH_BYTES, "big") + section
+                    whole.update(sized)
+                    if file.tell() + file.write(sized) > _LARGEST_BYTES:
                         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), self.path)
                     yield
                 file.seek(0)
-                file.write(_kind(self._root) + whole.digest() + _ARRAY_32 + count.to_bytes(4, "big"))
+                file.write(_kind(self._root) + whole.digest())
             os.replace(unfinished, self.path)
         finally:
             with suppress(FileNotFoundError):
@@ -127,6 +128,10 @@ class Snapshot:
             names = {path: path[len(self._root) + 1 :].decode() for path in paths[start : start + _BATCH]}
             files = [(digests[path], store.ids(name).start, store.files[name]) for path, name in names.items()]
             yield _ENCODER.encode((_FILE, files))
+
+
+def _new_digest() -> blake2b:
+    return blake2b(digest_size=_KIND_BYTES)
 
 
 def _is_ours(status: os.stat_result) -> bool:
