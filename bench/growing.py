@@ -21,7 +21,7 @@ SWITCHED = 5000
 """Files that a branch switch changes, where there are as many."""
 
 _SYMBOLS = "textDocument/documentSymbol"
-_INDEXED_S = 600.0  # patience with the first index
+_INDEXED_S = 1800.0  # patience with the first index
 _OPENED = 50  # files that the language server is asked about before memory is looked at
 
 Figures = dict[str, float]

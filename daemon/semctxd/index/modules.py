@@ -18,9 +18,8 @@ class Modules:
     def __init__(self, paths: Iterable[str], namespaces: frozenset[str] = frozenset()) -> None:
         self.paths = frozenset(paths)
         self.namespaces = namespaces
-        self._packages = {
-            path.rpartition("/")[0] for path in self.paths if _stem(path).endswith("__init__")
-        } | namespaces
+        inits = (path for path in self.paths if "__init__." in path and _stem(path).endswith("__init__"))
+        self._packages = {path.rpartition("/")[0] for path in inits} | namespaces
         self._source_roots: dict[str, str] = {}
 
     def source_root(self, folder: str) -> str:
@@ -58,10 +57,12 @@ class Modules:
         tops = {self.name(f"{folder}/x.py").partition(".")[0] for folder in self._packages}
         found = []
         for path in self.paths:
-            folder = path.rpartition("/")[0]
-            name = self.name(path)
-            regular = name.partition(".")[0] if folder in self._packages else ""
-            folder, folders = self.source_root(folder), []
+            parent = path.rpartition("/")[0]
+            folder = self.source_root(parent)
+            if not folder:
+                continue
+            name, folders = self.name(path), []
+            regular = name.partition(".")[0] if parent in self._packages else ""
             while folder:
                 folders.append(folder)
                 folder, _, last = folder.rpartition("/")
