@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from bench.daemon import Daemon, lsp
+from bench.daemon import Daemon, lsp, warm_up
 from bench.options import Options
 from bench.oracle import Ty
 from bench.places import INTENTS, SYMBOLS, Places, places
@@ -28,6 +28,7 @@ def run(options: Options) -> list[Row]:
         root = copy(options.repository, os.path.join(os.path.realpath(made), "tree"))
         asked = places(root)
         rounds = 1 if options.quick else 5
+        warm_up(root)
         return [*_daemon(root, asked, rounds), *_index(root, rounds), *_commands(root, 3 if options.quick else 21)]
 
 

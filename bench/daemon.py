@@ -164,6 +164,13 @@ class Daemon:
             shutil.rmtree(self.place, ignore_errors=True)
 
 
+def warm_up(root: str) -> None:
+    """Start a daemon and have it answer, so that its bytecode is written, and its files and the root's are in memory,
+    as those of what it is compared with are."""
+    with Daemon() as daemon:
+        daemon.start().ask("context/query", root=root, intent="Warm up")
+
+
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Take these environment variables alone: by them the client library finds its daemon, and starts another."""

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import anyio
 
-from bench.daemon import PATIENCE_S, Daemon
+from bench.daemon import PATIENCE_S, Daemon, warm_up
 from bench.options import Options
 from bench.oracle import Ty
 from bench.peers_ask import Asked, Ours, Private, Unanswered, connected, end, prepared, processes, served
@@ -76,6 +76,7 @@ async def _all(place: str, options: Options) -> list[Row]:
             except (Missing, Unanswered, TimeoutError, ExceptionGroup) as problem:
                 print(f"not asked: {problem}")
                 rows.append(row(f"not asked: {str(problem).partition(':')[0]}", 0, "answers"))
+        await anyio.to_thread.run_sync(warm_up, root)
         rows += await _starts(setting, 1 if options.quick else 3)
         hop = await _hop(setting)
         rows += hop.rows
