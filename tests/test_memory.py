@@ -28,8 +28,25 @@ def test_a_group_is_counted_as_a_whole() -> None:
         assert leader.stdout
         leader.stdout.readline()
         found = memory.of_groups([leader.pid])
-        assert found[leader.pid] > memory.of_process(leader.pid) + 20_000_000
+        assert found[leader.pid] > memory.of_process(leader.pid, shares=True) + 20_000_000
     assert memory.of_groups([leader.pid]) == {leader.pid: 0}
+
+
+def test_what_forks_share_is_counted_once() -> None:
+    """An indexer of many files forks helpers when many of them change."""
+    script = """if True:
+        import os, sys
+        hoard = b"x" * 100_000_000
+        if os.fork() and os.fork():
+            print("held", flush=True)
+        sys.stdin.read()
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as leader:
+        assert leader.stdout
+        leader.stdout.readline()
+        assert 100_000_000 < memory.of_groups([leader.pid])[leader.pid] < 200_000_000
 
 
 def test_nothing_can_be_told_without_an_open_file() -> None:

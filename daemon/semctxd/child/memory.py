@@ -6,22 +6,25 @@ import os
 from collections.abc import Collection
 
 
-def of_process(pid: int) -> int:
-    """Bytes of one process; 0 where it is gone, or cannot be told."""
+def of_process(pid: int, *, shares: bool = False) -> int:
+    """Bytes of one process; 0 where it is gone, or cannot be told. Where it `shares` pages with others, such as its
+    forks, its part of these (Linux)."""
     import psutil
 
     try:
-        return int(psutil.Process(pid).memory_info().rss)
+        process = psutil.Process(pid)
+        info = process.memory_full_info() if shares else process.memory_info()
     except (psutil.Error, OSError):  # OSError: no open file is left to read that
         return 0
+    return int(getattr(info, "pss", info.rss))
 
 
 def of_groups(groups: Collection[int]) -> dict[int, int]:
-    """Process group -> bytes of all its members; pages that they share count for each. Reads the table of processes,
-    which takes a millisecond for a thousand: not for the loop."""
+    """Process group -> bytes of all its members; pages that they share count once. Reads the table of processes, which
+    takes a millisecond for a thousand, and page tables where a group has several members: not for the loop."""
     import psutil
 
-    found = dict.fromkeys(groups, 0)
+    members: dict[int, list[int]] = {group: [] for group in groups}
     try:
         pids = psutil.pids()
     except OSError:  # as above
@@ -31,9 +34,9 @@ def of_groups(groups: Collection[int]) -> dict[int, int]:
             group = os.getpgid(pid)
         except OSError:  # it has ended, or is none of ours
             continue
-        if group in found:
-            found[group] += of_process(pid)
-    return found
+        if group in members:
+            members[group].append(pid)
+    return {group: sum(of_process(pid, shares=len(pids) > 1) for pid in pids) for group, pids in members.items()}
 
 
 def budget(configured: int) -> int:
