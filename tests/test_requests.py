@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semctxd.child.messages import Asked
 from semctxd.errors import InvalidParams
-from semctxd.lsp.requests import Spelt, put_back, respell
+from semctxd.lsp.requests import Spelt, put_back, respell, subject
 from semctxd.lsp.sync import to_uri
 
 
@@ -86,3 +87,17 @@ def test_any_name_is_found_again(name: str) -> None:
     spelt: Spelt = respell(document(to_uri(f"/r/{name}")), "/r", "/r")
     assert spelt.files == (f"/r/{name}",)
     assert spelt.back == ()
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "file"),
+    [
+        ("textDocument/hover", b'{"textDocument":{"uri":"file:///r/a%20b.py"},"position":{}}', "/r/a b.py"),
+        ("callHierarchy/outgoingCalls", b'{"item":{"uri":"file:///r/a.py"}}', "/r/a.py"),
+        ("textDocument/hover", b"{}", ""),
+        ("textDocument/references", b'{"textDocument":{"uri":"file:///r/a.py"}}', ""),
+        ("initialize", b'{"rootUri":"file:///r"}', ""),
+    ],
+)
+def test_what_a_request_is_about(method: str, params: bytes, file: str) -> None:
+    assert subject(Asked(method, params, None)) == file
