@@ -46,7 +46,7 @@ def likeness(signals: Signals, ids: list[int]) -> dict[str, list[float]]:
     drafted: dict[str, list[tuple[frozenset[str], float, bool]]] = {}
 
     def weigh(tokens: frozenset[str]) -> float:
-        return math.fsum(map(signals.idf, tokens))  # the same in any order
+        return math.fsum(map(signals.idf.__getitem__, tokens))  # the same in any order
 
     for name in draft.names:
         tokens = frozenset(subtokens(name))

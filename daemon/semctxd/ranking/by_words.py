@@ -19,9 +19,9 @@ def text(signals: Signals) -> Scores:
     """BM25 of the question against every symbol. Returns all scores."""
     scores = signals.scores = search(signals.corpus, signals.question.terms)
     top = max(scores.values(), default=1.0)
-    for id in best(signals.corpus, scores, _FOUND):
-        signals.put("text", (id,), scores[id] / top)
-        signals.put("text, absolute", (id,), scores[id] / 40)
+    found = best(signals.corpus, scores, _FOUND)
+    signals.put_all("text", {id: scores[id] / top for id in found})
+    signals.put_all("text, absolute", {id: scores[id] / 40 for id in found})
     return scores
 
 
@@ -67,7 +67,7 @@ def _functions(signals: Signals, scores: Scores) -> Scores:
     functions = {
         id: score
         for id, score in scores.items()
-        if symbols[id].body is not None and (signals.wants_tests or not is_test(symbols[id].path))
+        if (symbol := symbols[id]).body is not None and (signals.wants_tests or not is_test(symbol.path))
     }
     top = max(functions.values(), default=1.0)
     return {id: score / top for id, score in functions.items()}

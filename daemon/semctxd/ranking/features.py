@@ -75,5 +75,5 @@ def columns(signals: Signals, ids: list[int]) -> dict[str, list[float]]:
 
 
 def _column(signals: Signals, signal: str, ids: list[int]) -> list[float]:
-    get = signals.of(signal).get
-    return [get(id, 0.0) for id in ids]
+    scores = signals.of(signal)
+    return [scores.get(id, 0.0) for id in ids] if scores else [0.0] * len(ids)

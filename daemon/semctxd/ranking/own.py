@@ -68,7 +68,7 @@ class _Seen:
         self.verbs = signals.verbs
         self.said = question.terms
         self.intent = question.intent_terms
-        self.weigh = signals.idf
+        self.weigh = signals.idf.__getitem__
         self.intent_idf = sum(map(self.weigh, self.intent)) or 1.0
         self.clauses = [(clause, math.fsum(map(self.weigh, clause))) for clause in question.clauses]
         self.name = frozenset(subtokens(question.name))

@@ -22,6 +22,20 @@ _TESTS = frozenset(("test", "tests"))
 SAME_NAME = 30  # a name with more definitions than this points at none of them
 
 
+class _Telling(dict[str, float]):
+    """A name's sub-token -> how telling it is, worked out when first asked for."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__()
+        self._corpus = corpus
+
+    def __missing__(self, token: str) -> float:
+        store, hidden = self._corpus.store, self._corpus.hidden
+        ids = store.postings.get(token)[0]
+        found = self[token] = math.log(1 + len(store.symbols) / (1 + len(ids) - _has(ids, hidden)))
+        return found
+
+
 class Signals:
     """Signal -> symbol -> strength. Reading a symbol that a signal does not mention gives 0."""
 
@@ -33,16 +47,7 @@ class Signals:
         self.scores: Scores = {}  # of the question's words, of all symbols that have one
         # first word of a name -> share of what functions with the target's first word use
         self.verbs: dict[str, float] = {}
-        self._idf: dict[str, float] = {}
-
-    def idf(self, token: str) -> float:
-        """How telling a name's sub-token is."""
-        found = self._idf.get(token)
-        if found is None:
-            store, hidden = self.corpus.store, self.corpus.hidden
-            ids = store.postings.get(token)[0]
-            found = self._idf[token] = math.log(1 + len(store.symbols) / (1 + len(ids) - _has(ids, hidden)))
-        return found
+        self.idf = _Telling(corpus)
 
     def put(self, signal: str, ids: Iterable[int], value: float = 1.0) -> None:
         """Raise a signal to at least `value` for some symbols."""
