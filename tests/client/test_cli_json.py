@@ -120,7 +120,7 @@ def test_the_log_is_an_object_a_line(here: Path, capsys: pytest.CaptureFixture[s
     assert lines == [{"event": "one"}, {"text": "Traceback"}, {"text": "[1]"}, {"event": "two"}]
 
 
-@pytest.mark.parametrize("command", REFUSED)
+@pytest.mark.parametrize("command", sorted(REFUSED))
 def test_what_has_none_is_a_usage_error_that_says_so(
     here: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
