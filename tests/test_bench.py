@@ -136,7 +136,7 @@ def test_miss_says_what_the_daemon_adds(tmp_path: Path) -> None:
     for kind in ("document symbols", "hover", "references"):
         added, whole = rows[f"{kind}, what the daemon adds, p50"], rows[f"{kind}, uncached, p50"]
         assert added["target"]
-        assert 0 < added["value"] < whole["value"]
+        assert added["value"] < whole["value"]
 
 
 def test_cold_starts_with_nothing_on_disk_and_again(tmp_path: Path) -> None:

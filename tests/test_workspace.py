@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -19,6 +20,9 @@ from semctxd.errors import NotYetFresh, RootNotFound
 from semctxd.flights import Work
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.requests import respell
+from semctxd.rpc.methods import TABLE
+from semctxd.rpc.queries import Routes
+from semctxd.rpc.server import Connection
 from semctxd.service import Service
 from semctxd.workspace import Workspace
 from tests.conftest import PATIENCE_S, daemon_at, sources, until
@@ -59,6 +63,26 @@ async def test_a_gate_past_its_deadline_is_not_passed(repo: Path, tmp_path: Path
         await until(lambda: not workspace.trees.todo)  # finished between requests
         workspace.pass_gate()
         assert health.report(service)["workspaces"][0]["fresh"] is True
+
+
+async def test_a_repeated_question_at_a_late_gate_is_not_answered_from_memory(repo: Path, tmp_path: Path) -> None:
+    async with opened(repo, late(tmp_path)) as (service, workspace):
+        path = str(tmp_path / "s")
+        routes = Routes()
+        server = await asyncio.get_running_loop().create_unix_server(lambda: Connection(service, routes, TABLE), path)
+        reader, writer = await asyncio.open_unix_connection(path)
+        find = {"jsonrpc": "2.0", "id": 1, "method": "symbols/find", "params": {"root": str(repo), "name": "Order"}}
+        message = json.dumps(find).encode() + b"\n"
+        for cached in (False, True, True):
+            writer.write(message)
+            assert json.loads(await reader.readline())["result"]["meta"]["cached"] is cached
+        (connection,) = service.clients
+        (repo / "new").mkdir()
+        connection.data_received(message)  # in the same turn of the loop; the gate is through when it is tried once more
+        assert workspace.counts["not_yet_fresh"] == 1
+        assert json.loads(await reader.readline())["result"]["meta"]["cached"] is False
+        writer.close()
+        server.close()
 
 
 async def test_an_answer_that_lands_before_a_late_gate_is_not_given(repo: Path, tmp_path: Path) -> None:

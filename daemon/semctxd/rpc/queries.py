@@ -32,11 +32,7 @@ _MAX_ROUTE_BYTES = 4096  # of the parameters
 
 
 def key_of(workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> Key:
-    """The key of a question of a client of that environment and view. Raises UnknownServer or ServerUnavailable."""
-    if asked.lsp:
-        session = workspace.servers.session(asked.lsp.language, asked.lsp.server, env)
-        seen = overlays.seen_by(session.depends(asked.method, asked.lsp.spelt))
-        return Key(session.identity, asked.method, asked.params, seen.digest)
+    """The key of a question of a client of that environment and view that is not for a language server as it is."""
     if asked.method == "context/query" or asked.method in symbols.SERVED | check.SERVED:
         return Key(compose.identity(workspace, env), asked.method, asked.params, overlays.digest)
     return Key(workspace.root, asked.method, asked.params, overlays.digest)

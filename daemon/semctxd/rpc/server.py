@@ -191,11 +191,13 @@ class Connection(asyncio.Protocol):
             return False
         opening, closing = around(route.lsp, workspace.epoch, workspace.standing, route.completeness, started, True)
         self._reply(number, opening, raw, closing)
-        seconds = perf_counter() - started
-        self._count_hit(request.method, seconds)
-        if self.log_hits:
-            _log.info("hit", method=request.method, ms=round(seconds * 1e3, 3), client=self.client)
+        self._was_hit(request.method, perf_counter() - started)
         return True
+
+    def _was_hit(self, method: str, seconds: float) -> None:
+        self._count_hit(method, seconds)
+        if self.log_hits:
+            _log.info("hit", method=method, ms=round(seconds * 1e3, 3), client=self.client)
 
     def _ask(self, routes: dict[bytes, Route], request: Request, number: bytes) -> bool:
         """Ask a query, and reply when its flight lands. What is no question, or about a workspace that is not open, is
@@ -235,7 +237,10 @@ class Connection(asyncio.Protocol):
         else:
             self._reply(number, *asking.parts(waiter.result()))
             seconds = perf_counter() - started
-            self.finished(request.method, root, request.params, seconds, None, asking.cached)
+            if asking.cached:
+                self._was_hit(request.method, seconds)
+            else:
+                self.finished(request.method, root, request.params, seconds, None, cached=False)
         del self._running[request_id]
         self.service.ended()
         self._close_if_done()
