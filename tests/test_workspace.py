@@ -78,7 +78,7 @@ async def test_a_repeated_question_at_a_late_gate_is_not_answered_from_memory(re
             assert json.loads(await reader.readline())["result"]["meta"]["cached"] is cached
         (connection,) = service.clients
         (repo / "new").mkdir()
-        connection.data_received(message)  # in the same turn of the loop; the gate is through when it is tried once more
+        connection.data_received(message)  # in the same turn of the loop; tried once more, the gate is passed
         assert workspace.counts["not_yet_fresh"] == 1
         assert json.loads(await reader.readline())["result"]["meta"]["cached"] is False
         writer.close()

@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
                 self._message(message)
 
     def _hit(self, routes: dict[bytes, Route], request: Request, number: bytes) -> bool:
-        """Answer from memory, if that holds. Any problem is left to the dispatch, which says it in full."""
+        """Answer from memory, if that holds. Any problem is left to those who say it in full."""
         started = perf_counter()
         route = routes.get(bytes(request.params))
         if route is None or route.generation != route.workspace.servers.generation:
