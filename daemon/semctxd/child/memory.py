@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 
 
 def of_process(pid: int, *, shares: bool = False) -> int:
@@ -30,12 +31,9 @@ def of_groups(groups: Collection[int]) -> dict[int, int]:
     except OSError:  # as above
         return {}
     for pid in pids:
-        try:
-            group = os.getpgid(pid)
-        except OSError:  # it has ended, or is none of ours
-            continue
-        if group in members:
-            members[group].append(pid)
+        with suppress(OSError):  # it has ended, or is none of ours
+            if (group := os.getpgid(pid)) in members:
+                members[group].append(pid)
     return {group: sum(of_process(pid, shares=len(pids) > 1) for pid in pids) for group, pids in members.items()}
 
 
