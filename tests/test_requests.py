@@ -69,10 +69,10 @@ def test_what_is_no_file_uri(uri: str) -> None:
 
 
 def test_what_is_nested_too_deep_for_a_server() -> None:
-    params: object = 1
-    for _ in range(100):
+    params: dict[str, Any] = {"item": 1}
+    for _ in range(99):
         params = {"item": params}
-    assert respell({"item": params}["item"], "/r", "/r").files == ()  # type: ignore[arg-type]
+    assert respell(params, "/r", "/r").files == ()
     with pytest.raises(InvalidParams, match="nested more than 100 deep"):
         respell({"item": [params]}, "/r", "/r")
 

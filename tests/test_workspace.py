@@ -85,6 +85,28 @@ async def test_a_repeated_question_at_a_late_gate_is_not_answered_from_memory(re
         server.close()
 
 
+async def test_a_fault_in_a_query_ends_nothing_but_the_query(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(repo, Config()) as (service, _):
+        path = str(tmp_path / "s")
+        routes = Routes()
+        server = await asyncio.get_running_loop().create_unix_server(lambda: Connection(service, routes, TABLE), path)
+        reader, writer = await asyncio.open_unix_connection(path)
+        find = {"jsonrpc": "2.0", "id": 1, "method": "symbols/find", "params": {"root": str(repo), "name": "Order"}}
+        message = json.dumps(find).encode() + b"\n"
+        with monkeypatch.context() as broken:
+            broken.delattr(Workspace, "ask")
+            writer.write(message)
+            error = json.loads(await reader.readline())["error"]
+        assert error["data"]["type"] == "InternalError"
+        assert "ask" not in error["message"]
+        writer.write(message)
+        assert json.loads(await reader.readline())["result"]["symbols"]
+        writer.close()
+        server.close()
+
+
 async def test_an_answer_that_lands_before_a_late_gate_is_not_given(repo: Path, tmp_path: Path) -> None:
     """The landing itself must pass the gate: what the server read may have changed just now."""
     async with opened(repo, late(tmp_path)) as (_, workspace):

@@ -61,8 +61,7 @@ def dial(path: str, deadline: float) -> socket.socket | None:
             return None
         if problem != errno.EAGAIN or time.monotonic() > deadline:
             raise SemctxError("DaemonUnavailable", f"{path}: {os.strerror(problem)}")
-        # more clients at once than the daemon's backlog holds, and poll(2) does not tell when it has room
-        time.sleep(_RETRY_S)
+        time.sleep(_RETRY_S)  # the daemon's backlog is full, and poll(2) does not tell when it has room
     return None
 
 

@@ -67,6 +67,17 @@ class Served(NamedTuple):
     cached: bool
 
 
+def told(problem: Exception, method: str) -> SemctxError:
+    """What a client is told of an exception that is being handled: of one that nobody foresaw, where the log has it."""
+    if isinstance(problem, SemctxError):
+        return problem
+    if isinstance(problem, OSError) and problem.errno in (errno.EMFILE, errno.ENFILE):
+        return OutOfFiles()
+    error = InternalError()
+    logs.get("rpc").exception("internal_error", method=method, correlation_id=error.correlation_id)
+    return error
+
+
 def method(
     name: str,
     handler: Callable[[Any, dict[str, Any]], Awaitable[object]],
@@ -84,14 +95,8 @@ def method(
             served = result if isinstance(result, Served) else Served(result, cached=False)
             error = None
             return Success(served.result)
-        except SemctxError as known:
-            error = known
-        except Exception as problem:
-            if isinstance(problem, OSError) and problem.errno in (errno.EMFILE, errno.ENFILE):
-                error = OutOfFiles()
-            else:
-                error = InternalError()
-                logs.get("rpc").exception("internal_error", method=name, correlation_id=error.correlation_id)
+        except Exception as problem:  # a client is told of any, and the connection goes on
+            error = told(problem, name)
         finally:
             seconds, kind = perf_counter() - started, error.type if error else None
             context.finished(name, params.get("root", ""), params, seconds, kind, served.cached)

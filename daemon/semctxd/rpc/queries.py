@@ -32,7 +32,9 @@ _MAX_ROUTE_BYTES = 4096  # of the parameters
 
 
 def key_of(workspace: Workspace, asked: Question, env: Environment, overlays: Overlays) -> Key:
-    """The key of a question of a client of that environment and view that is not for a language server as it is."""
+    """The key of a question of a client of that environment and view that is not for a language server as it is.
+
+    Raises UnknownServer or ServerUnavailable."""
     if asked.method == "context/query" or asked.method in symbols.SERVED | check.SERVED:
         return Key(compose.identity(workspace, env), asked.method, asked.params, overlays.digest)
     return Key(workspace.root, asked.method, asked.params, overlays.digest)

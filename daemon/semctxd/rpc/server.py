@@ -25,7 +25,7 @@ from semctxd import logs
 from semctxd.errors import Cancelled, InvalidRequest, OutOfFiles, ParseError, ShuttingDown, TooManyRequests
 from semctxd.flights import Answer
 from semctxd.lsp.interpreter import Environment
-from semctxd.rpc.dispatch import Method, dispatch, error_reply, refused_batch
+from semctxd.rpc.dispatch import Method, dispatch, error_reply, refused_batch, told
 from semctxd.rpc.listen import peer_uid
 from semctxd.rpc.queries import Asking, Route, Routes, around, ask, no_routes, remember
 from semctxd.rpc.question import UNREADABLE, question
@@ -216,8 +216,8 @@ class Connection(asyncio.Protocol):
         with logs.for_request(self._next_number()):
             try:
                 asking = ask(workspace, asked, self.env, self.view.through(workspace.root))
-            except SemctxError as error:
-                self._refuse(request, asked.root, number, started, error)
+            except Exception as problem:  # a client is told of any, and the connection goes on
+                self._refuse(request, asked.root, number, started, told(problem, request.method))
                 return True
             asking.waiter.add_done_callback(partial(self._answered, asking, request, request_id, number))
         self._running[request_id] = asking.waiter
