@@ -265,6 +265,14 @@ def test_a_file_that_ends_the_server_does_not_take_it_from_the_others(told: Call
     assert "well" in str(client.ask("lsp/request", **hover(repo))["result"])
 
 
+def test_a_file_is_not_blamed_for_a_server_that_somebody_killed(told: Callable[[str], Wire], repo: Path) -> None:
+    client = told("is killed about prices.py")
+    prices = hover(repo)
+    prices["params"] = {**prices["params"], "textDocument": {"uri": f"file://{repo}/shop/prices.py"}}
+    assert "well" in str(client.ask("lsp/request", **hover(repo))["result"])
+    assert [kind(client.fails("lsp/request", **prices)) for _ in range(4)] == ["ServerCrashed"] * 4
+
+
 def test_one_that_never_answered_is_not_judged_by_its_files(told: Callable[[str], Wire], repo: Path) -> None:
     client = told("ends")
     for _ in range(5):

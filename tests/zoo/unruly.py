@@ -40,7 +40,7 @@ async def initialize(params: types.InitializeParams) -> None:
 async def hover(params: types.HoverParams) -> types.Hover:
     if params.text_document.uri.endswith(".semctx-probe.py"):
         return text("ready")
-    if how.startswith("ends about ") and not params.text_document.uri.endswith(how.removeprefix("ends about ")):
+    if " about " in how and not params.text_document.uri.endswith(how.rpartition(" ")[2]):
         return text("well")
     return text(await misbehave())
 
@@ -50,6 +50,8 @@ async def misbehave() -> Any:
         case "ends" | "ends about prices.py":
             print("out of memory", file=sys.stderr, flush=True)
             os._exit(7)
+        case "is killed about prices.py":
+            os.kill(os.getpid(), signal.SIGKILL)
         case "hangs":
             signal.pause()
         case "stops":

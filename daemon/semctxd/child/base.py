@@ -282,6 +282,8 @@ class Child(Kind):
         if process.run == self._run:
             tail = process.stderr_tail()
             why = self.why or f"{self.name} ended with exit code {process.code}" + (f": {tail}" if tail else "")
+            if not process.was_killed:
+                self.failed()
             error = self.crashed(why)
             error.hint = self._hint or error.hint
             self._down(why, error)

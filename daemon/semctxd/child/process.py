@@ -33,6 +33,7 @@ class Process(asyncio.SubprocessProtocol):
         self.run = run
         self.decoder = Decoder(max_message_bytes, headers=True, cuts=True)
         self.code: int | None = None
+        self._ended_by_us = False
         self._owner = owner
         self._stderr = bytearray()
 
@@ -77,8 +78,14 @@ class Process(asyncio.SubprocessProtocol):
         """Tell the child that no more will come."""
         self._stdin.close()
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether somebody else's signal ended it, which no fault of its own raises."""
+        return not self._ended_by_us and self.code in (-signal.SIGKILL, -signal.SIGTERM)
+
     def kill_group(self) -> None:
         """End the process and all of its group."""
+        self._ended_by_us |= self.code is None
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 

@@ -122,12 +122,11 @@ class LspSession(Child):
         self._suspects = Suspects()
         super().restart()
 
-    def crashed(self, why: str) -> SemctxError:
+    def failed(self) -> None:
         """See Child: what it was asked about is suspect, if it ever answered anything."""
         if self._serves:
             under_way = [subject(asked) for _, asked in self.requests.waiting() if asked.sent_at]
             self._suspects.add(filter(None, set(under_way)))
-        return super().crashed(why)
 
     def doubt(self, files: Iterable[str]) -> None:
         """Files of which no change is told are about to be asked about."""
