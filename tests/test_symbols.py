@@ -156,6 +156,19 @@ def test_diagnostics_of_a_folder(client: Wire, repo: Path) -> None:
     assert answer["counts"]["error"] == 1
 
 
+def test_diagnostics_of_a_folder_with_a_file_that_ends_the_server(client: Wire, repo: Path) -> None:
+    assert client.ask("diagnostics", root=str(repo))["checked"] == 5
+    (repo / "shop/deep.py").write_text(f"deep = {'-' * 20_000}1\n")  # ty's stack overflows
+    for _ in range(2):
+        error = client.fails("diagnostics", root=str(repo), file="shop/deep.py")
+        assert error["data"]["type"] == "ServerCrashed"
+    assert client.fails("diagnostics", root=str(repo), file="shop/deep.py")["data"]["type"] == "FileEndsServer"
+    answer = client.ask("diagnostics", root=str(repo))
+    assert (answer["checked"], answer["not_checked"]) == (5, ["shop/deep.py"])
+    client.ask("session/restart", root=str(repo))
+    assert client.fails("diagnostics", root=str(repo))["data"]["type"] == "ServerCrashed"  # no answer was kept
+
+
 def test_a_root_behind_a_link_and_every_spelling_of_it(client: Wire, repo: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(repo)

@@ -17,6 +17,7 @@ import msgspec
 
 from semctx.errors import SemctxError
 from semctxd import compose
+from semctxd.errors import FileEndsServer
 from semctxd.flights import Work
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.session import LspSession
@@ -62,8 +63,8 @@ def work(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -
 
     file = msgspec.json.decode(key.params).get("file", "")
     server = compose.session_if_any(workspace, env)
-    has_failed = server is not None and server.state == "failed"  # and may be had again in a while
-    keep = workspace.sees(file) and not has_failed
+    refuses = server is not None and (server.state == "failed" or server.refuses_files)  # and may not in a while
+    keep = workspace.sees(file) and not refuses
     return Work(key, compose.produce(workspace, run), workspace.indexer, keep=keep, is_composed=True)
 
 
@@ -85,8 +86,25 @@ async def _about_symbols(workspace: Workspace, key: Key, env: Environment, overl
 async def _diagnostics(workspace: Workspace, key: Key, env: Environment, overlays: Overlays) -> bytes:
     found = msgspec.json.decode(await workspace.indexed("symbols/files", key.params, overlays))
     server = _Server(workspace, compose.session(workspace, env), overlays)
-    answers = await _all(server.diagnostics(file) for file in found["files"])
-    shown = {"asked": msgspec.Raw(key.params), "answers": answers, "completeness": server.completeness, **found}
+    refused: list[str] = []
+
+    async def said(file: str) -> msgspec.Raw:
+        try:
+            return await server.diagnostics(file)
+        except FileEndsServer:
+            if not found["is_folder"]:
+                raise
+            refused.append(file)
+            return _NULL
+
+    answers = await _all(map(said, found["files"]))
+    shown = {
+        "asked": msgspec.Raw(key.params),
+        "answers": answers,
+        "refused": sorted(refused),
+        "completeness": server.completeness,
+        **found,
+    }
     return await workspace.indexed("show/diagnostics", msgspec.json.encode(shown), overlays)
 
 

@@ -95,6 +95,13 @@ def test_overviews(run: Run, repo: Path) -> None:
     assert "  100 symbols more" in run("overview", "shop/many.py")
 
 
+def test_diagnostics_without_a_file_that_ends_the_server(run: Run, repo: Path) -> None:
+    assert "nothing wrong in 4 files" in run("diagnostics")
+    (repo / "shop/deep.py").write_text(f"deep = {'-' * 20_000}1\n")  # ty's stack overflows
+    assert [main(["diagnostics", "shop/deep.py"]) for _ in range(2)] == [1, 1]
+    assert "shop/deep.py: not checked, as it ends the language server" in run("diagnostics")
+
+
 def test_diagnostics(run: Run, repo: Path) -> None:
     assert "nothing wrong in 1 file" in run("diagnostics", "shop/orders.py")
     (repo / "shop/bad.py").write_text("import os\nnothing_such\n")

@@ -280,6 +280,7 @@ class DiagnosticsResult(TypedDict):
     files: list[FileDiagnostics]  # those with something wrong, by path
     source: Literal["server"]
     checked: int  # files looked at
+    not_checked: NotRequired[list[str]]  # files that end the server, and so are kept from it
     counts: dict[str, int]  # severity -> how many
     left_out: int  # how many files were not looked at
     hint: NotRequired[str]

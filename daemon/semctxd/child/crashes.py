@@ -54,6 +54,11 @@ class Suspects:
     def __bool__(self) -> bool:
         return bool(self._ends)
 
+    @property
+    def convicted(self) -> bool:
+        """Whether there is a file that is to be asked about no more."""
+        return any(file in self for file in self._ends)
+
     def __contains__(self, file: str) -> bool:
         return file in self._ends and self._ends[file].recent >= _MAX_ENDS
 

@@ -277,11 +277,13 @@ def show_diagnostics(live: LiveIndex, params: Json) -> Json:
     result = {
         "files": shown,
         "source": "server",
-        "checked": len(params["files"]),
+        "checked": len(params["files"]) - len(params["refused"]),
         "counts": {severity: count for severity, count in counts.items() if count},
         "left_out": params["left_out"],
         **_completeness(params),
     }
+    if params["refused"]:
+        result["not_checked"] = params["refused"]
     if params["left_out"] or any(one["left_out"] for one in shown):
         result["hint"] = "To see what was left out: raise limits.files or limits.places, or ask for a part of it."
     return result

@@ -117,6 +117,11 @@ class LspSession(Child):
             return FileEndsServer(f"{self.name} ended twice while it was asked about {file}")
         return super().refusal(asked)
 
+    @property
+    def refuses_files(self) -> bool:
+        """Whether there are files that it is not asked about now."""
+        return self._suspects.convicted
+
     def restart(self) -> None:
         """See Child."""
         self._suspects = Suspects()

@@ -95,6 +95,8 @@ def diagnostics(answer: DiagnosticsResult) -> Iterator[Line]:
             yield from _diagnostic(file["file"], one)
     counts = [times(count, severity) for severity, count in answer["counts"].items()]
     yield PLAIN, f"{', '.join(counts) or 'nothing wrong'} in {times(answer['checked'], 'file')}"
+    for refused in answer.get("not_checked", ()):
+        yield DIM, f"{refused}: not checked, as it ends the language server"
     yield from _rest(answer)
 
 
