@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
@@ -10,8 +11,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
+from array import array
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -161,6 +164,18 @@ def test_a_slow_reader_that_sends_no_more_still_gets_every_reply(shared: Daemon,
     slow.send_raw(request * 100)
     slow.socket.shutdown(socket.SHUT_WR)
     assert len(slow.file.read().splitlines()) == 100
+
+
+def test_a_large_answer_needs_no_reader_to_be_written(shared: Daemon, repo: Path) -> None:
+    """Written in parts, each of which waits for the reader, it takes longer by every switch between the processes."""
+    (repo / "shop/many.py").write_text("".join(f"def find_{number}(): ...\n" for number in range(1700)))
+    client = shared.client()
+    params = {"textDocument": {"uri": f"file://{repo}/shop/many.py"}}
+    size = len(json.dumps(client.lsp(repo, "textDocument/documentSymbol", params), separators=(",", ":")))
+    assert 300_000 < size < 400_000
+    client.start("lsp/request", root=str(repo), method="textDocument/documentSymbol", params=params)
+    queued = array("i", [0])
+    eventually(lambda: fcntl.ioctl(client.socket, termios.FIONREAD, queued) or queued[0] > size, "all of it is there")
 
 
 def test_a_subscriber_that_never_reads_holds_up_nobody(repo: Path) -> None:

@@ -17,6 +17,7 @@ from semctxd.rpc.server import Connection
 from semctxd.service import Service
 
 _PAUSE_S = 0.5  # after one could not be let in
+_SEND_BYTES = 1 << 18  # the kernel takes twice that, if it may: room for an answer of 400 kB, which is then one write
 _log = logs.get("door")
 
 
@@ -62,6 +63,7 @@ class Door:
 
     async def _enter(self, client: socket.socket) -> None:
         client.setblocking(False)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
         try:
             await self._loop.connect_accepted_socket(lambda: Connection(self._service, self._routes, TABLE), client)
         finally:
