@@ -113,6 +113,17 @@ def test_a_link_that_leads_out_of_the_root_is_no_way_out(daemon: Daemon, linked:
             assert "hunter2" not in json.dumps(reply)
 
 
+def test_a_folder_that_becomes_a_link_out_of_the_root_is_no_way_out(daemon: Daemon, repo: Path, tmp_path: Path) -> None:
+    """Folders that are watched are not looked at again, as long as no link is known."""
+    client = daemon.client()
+    document = {"textDocument": {"uri": f"file://{repo}/shop/orders.py"}}
+    assert client.lsp(repo, "textDocument/documentSymbol", document)
+    (repo / "shop").rename(tmp_path / "shop")
+    (repo / "shop").symlink_to(tmp_path / "shop")
+    reply = client.call("lsp/request", root=str(repo), method="textDocument/documentSymbol", params=document)
+    assert kind(reply) == "OutsideRoot"
+
+
 def test_a_link_within_the_root_is_followed(daemon: Daemon, linked: Path) -> None:
     client, root = daemon.client(), str(linked)
     document = {"textDocument": {"uri": f"file://{root}/inner.py"}}

@@ -28,6 +28,7 @@ _STDERR = 2
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 """Levels -> priorities of syslog(3)."""
 
+_logger = logging.getLogger(_ROOT)
 _request: ContextVar[str] = ContextVar("request", default="")
 
 
@@ -89,7 +90,7 @@ def configure(level: str, path: str | None, json: bool | None = None) -> None:
 
 def set_level(level: str) -> None:
     """What is logged from now on; see `configure`."""
-    logging.getLogger(_ROOT).setLevel(level.upper())
+    _logger.setLevel(level.upper())
 
 
 def get(name: str) -> Any:
@@ -99,12 +100,12 @@ def get(name: str) -> Any:
 
 def get_level() -> str:
     """What is logged at present."""
-    return logging.getLevelName(logging.getLogger(_ROOT).level).lower()
+    return logging.getLevelName(_logger.level).lower()
 
 
 def is_tracing() -> bool:
     """Whether each step of a request is logged; ask before saying one, as even a line that is dropped costs."""
-    return logging.getLogger(_ROOT).isEnabledFor(logging.DEBUG)
+    return _logger.isEnabledFor(logging.DEBUG)
 
 
 def number_request(number: str) -> None:
@@ -131,8 +132,8 @@ def tap(wanted: Callable[[], bool], deliver: Callable[[dict[str, Any]], None]) -
     """While `wanted()`, give each event that is logged to `deliver`, in whichever thread logs it. Returns what ends
     that."""
     handler = _Tap(wanted, deliver)
-    logging.getLogger(_ROOT).addHandler(handler)
-    return lambda: logging.getLogger(_ROOT).removeHandler(handler)
+    _logger.addHandler(handler)
+    return lambda: _logger.removeHandler(handler)
 
 
 def _handler(path: str | None) -> tuple[logging.Handler, OSError | None]:

@@ -38,7 +38,6 @@ Watch = Callable[[str, bool, Callable[[], None]], None]
 
 _METHOD_NOT_FOUND = -32601
 _REQUEST_CANCELLED, _CONTENT_MODIFIED, _SERVER_CANCELLED = -32800, -32801, -32802
-_REPORTED_URI = re.compile(rb'"file://([^"\\]+)"')
 _MAX_REPORTED = 10_000
 
 
@@ -77,6 +76,9 @@ class LspSession(Child):
         self.root = root
         self.interpreter = interpreter
         self.reported: dict[str, None] = {}
+        inside = re.escape(to_uri(root).removeprefix("file://").encode())
+        # a literal to begin with is searched for fast
+        self._find_outside = re.compile(rb'"file://(?!%s/)([^"\\]+)"' % inside).findall
         self._server = server
         self._host = host
         self._watches_due = 0
@@ -259,9 +261,8 @@ class LspSession(Child):
     def note_reported(self, raw: bytes) -> None:
         """It answered a client. Remember the files outside the root that the answer names, which may be asked about."""
         self._serves = True
-        inside = to_uri(self.root)[len("file://") :].encode() + b"/"
-        for path in _REPORTED_URI.findall(raw):
-            if not path.startswith(inside) and len(self.reported) < _MAX_REPORTED:
+        for path in self._find_outside(raw):
+            if len(self.reported) < _MAX_REPORTED:
                 self.reported[unquote(path.decode())] = None
 
     # -- handshake

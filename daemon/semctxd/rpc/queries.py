@@ -71,11 +71,12 @@ class Asking(NamedTuple):
 class Route:
     """Where the answer to a question that is asked again is kept, while the workspace's generation is the same."""
 
-    __slots__ = ("completeness", "generation", "key", "lsp", "strict", "workspace")
+    __slots__ = ("asked", "completeness", "generation", "key", "lsp", "strict", "workspace")
 
     def __init__(self, asking: Asking) -> None:
         self.workspace = asking.workspace
         self.generation = asking.generation
+        self.asked = asking.asked  # if it has to be asked again
         self.key = asking.key
         self.lsp = asking.asked.lsp is not None
         self.completeness = asking.completeness
@@ -114,17 +115,22 @@ def contain(workspace: Workspace, *files: str) -> None:
     inside = workspace.root + "/"
     for file in files:
         path = os.path.join(inside, file)
-        if not path.startswith(inside) or not _has_links(path, len(inside)):
+        if not path.startswith(inside) or not _has_links(workspace, os.fsencode(path)):
             continue
         real = os.path.realpath(path)
         if not (real + "/").startswith(inside) and not workspace.sees(real):
             raise OutsideRoot(f"{file} leads to {real}, which lies outside {workspace.root}")
 
 
-def _has_links(path: str, start: int) -> bool:
-    """Whether a part of the path that ends after `start` is a symlink; each question pays for each part."""
-    ends = [at for at in range(start, len(path)) if path[at] == "/"]
-    return any(os.path.islink(path[:end]) for end in (*ends, len(path)))
+def _has_links(workspace: Workspace, path: bytes) -> bool:
+    """Whether a part of a path in the root, below the root, is a symlink. Each question pays for each part that is
+    looked at."""
+    trees, end = workspace.trees, len(path)
+    while end > len(trees.root):
+        if not trees.is_plain(path[:end]) and os.path.islink(path[:end]):
+            return True
+        end = path.rfind(b"/", 0, end)
+    return False
 
 
 def around(

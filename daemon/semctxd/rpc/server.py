@@ -206,8 +206,9 @@ class Connection(asyncio.Protocol):
         request_id, params = id_of(number), bytes(request.params)
         if request_id in self._running or self._is_busy() or self.service.draining:
             return False
+        route = routes.get(params)
         try:
-            asked = question(request.method, params)
+            asked = route.asked if route else question(request.method, params)
         except SemctxError:
             return False
         workspace = self.service.workspaces.get(asked.root)

@@ -45,6 +45,10 @@ class Trees:
         """Whether a path is watched, or compared, or a link that is neither."""
         return path in self.folders or path in self.guarded or path in self.nested_links
 
+    def is_plain(self, path: bytes) -> bool:
+        """Whether a path is known for a watched folder in a workspace without any link: so it is none."""
+        return path in self.folders and not (self.guarded or self.nested_links)
+
     def is_swept(self, path: bytes) -> bool:
         """Whether a path lies in a tree whose changes may cause no event."""
         return any(is_within(path, top) for top in self.swept)
