@@ -113,13 +113,16 @@ def test_a_link_that_leads_out_of_the_root_is_no_way_out(daemon: Daemon, linked:
             assert "hunter2" not in json.dumps(reply)
 
 
-def test_a_folder_that_becomes_a_link_out_of_the_root_is_no_way_out(daemon: Daemon, repo: Path, tmp_path: Path) -> None:
-    """Folders that are watched are not looked at again, as long as no link is known."""
+@pytest.mark.parametrize("name", ["shop", "shop/orders.py"])
+def test_what_becomes_a_link_out_of_the_root_is_no_way_out(
+    daemon: Daemon, repo: Path, tmp_path: Path, name: str
+) -> None:
+    """What is watched is not looked at again, as long as no link is known."""
     client = daemon.client()
     document = {"textDocument": {"uri": f"file://{repo}/shop/orders.py"}}
     assert client.lsp(repo, "textDocument/documentSymbol", document)
-    (repo / "shop").rename(tmp_path / "shop")
-    (repo / "shop").symlink_to(tmp_path / "shop")
+    (repo / name).rename(tmp_path / "outside")
+    (repo / name).symlink_to(tmp_path / "outside")
     reply = client.call("lsp/request", root=str(repo), method="textDocument/documentSymbol", params=document)
     assert kind(reply) == "OutsideRoot"
 

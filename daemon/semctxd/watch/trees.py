@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from semctxd.model import Change, What
-from semctxd.tree import Ignored
+from semctxd.tree import Ignored, counts
 from semctxd.watch.guard import Guard
 
 Subscriber = Callable[[list[Change]], None]
@@ -46,8 +46,12 @@ class Trees:
         return path in self.folders or path in self.guarded or path in self.nested_links
 
     def is_plain(self, path: bytes) -> bool:
-        """Whether a path is known for a watched folder in a workspace without any link: so it is none."""
-        return path in self.folders and not (self.guarded or self.nested_links)
+        """Whether a path is a watched folder, or names a file that counts in one, and no link is known in the
+        workspace: then it is none, as links are guarded. Tells what the gate has taken in."""
+        if self.guarded or self.nested_links or self.degraded:
+            return False
+        folder, _, name = path.rpartition(b"/")
+        return path in self.folders or (counts(name) and folder in self.folders)
 
     def is_swept(self, path: bytes) -> bool:
         """Whether a path lies in a tree whose changes may cause no event."""
