@@ -12,9 +12,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import semctxd
 from bench.oracle import ENVIRONMENT
 
 PATIENCE_S = 60.0
@@ -91,7 +93,8 @@ def _result(method: str, reply: dict[str, Any]) -> Any:
 class Daemon:
     """Started on entering, stopped by its own process id on leaving."""
 
-    def __init__(self, config: str = "") -> None:
+    def __init__(self, config: str = "", model: Path | None = None) -> None:
+        """`model`: a file that it ranks by, rather than its own."""
         self.place = tempfile.mkdtemp(prefix="sb", dir="/tmp")  # a socket's path has at most 108 bytes
         if config:
             os.mkdir(os.path.join(self.place, "semctx"))
@@ -104,6 +107,12 @@ class Daemon:
             self.place
         )  # a server beside it unpacks its own files there, too, as answers name them
         self.environment = {**kept, **places, "SEMCTX_SOCKET": self.socket, **ENVIRONMENT}
+        if model:
+            copy = shutil.copytree(Path(semctxd.__file__).parent, Path(self.place, "code", "semctxd"))
+            shutil.copyfile(model, copy / "ranking" / "model.json")
+            self.environment["PYTHONPATH"] = os.pathsep.join(
+                [str(copy.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+            )
         self._clients: list[Client] = []
         self.process: subprocess.Popen[bytes]
 

@@ -11,7 +11,7 @@ import json
 import math
 import tempfile
 from base64 import b64encode
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -31,9 +31,11 @@ KINDS: dict[str, tuple[Form, ...]] = {
 """Ensemble -> the forms of tasks that it is fitted on."""
 
 CALIBRATED: dict[str, tuple[str, tuple[Form, ...]]] = {
-    "target": ("target", ("target", "short", "bare-target")),
+    "target": ("target", ("target", "short")),
     "draft": ("target", ("draft",)),
-    "free": ("free", ("no-target", "short-no-target", "bare")),
+    "bare-target": ("target", ("bare-target",)),
+    "free": ("free", ("no-target", "short-no-target")),
+    "bare": ("free", ("bare", "existing")),
 }
 """Kind of question -> its ensemble, and the forms whose confidence is made honest together."""
 
@@ -48,7 +50,6 @@ class Settings(NamedTuple):
     depth: int = 6
     rate: float = 0.12
     seed: int = 1
-    threads: int = 1
 
 
 class Rows(NamedTuple):
@@ -88,7 +89,7 @@ def fit(table: Rows, settings: Settings, features: Sequence[str] = FEATURES) -> 
     x = table.features[:, columns]
     common = {
         "iterations": settings.rounds, "depth": settings.depth, "learning_rate": settings.rate, "l2_leaf_reg": 10,
-        "rsm": 0.3, "border_count": 32, "random_seed": settings.seed, "thread_count": settings.threads,
+        "rsm": 0.3, "border_count": 32, "random_seed": settings.seed, "thread_count": 1,
         "logging_level": "Silent", "allow_writing_files": False, "boosting_type": "Plain",
     }  # fmt: skip
     with_uses = np.isin(table.groups, np.unique(table.groups[table.used > 0]))
@@ -163,15 +164,15 @@ def table_of(example: Example) -> dict[str, list[float]]:
     return {name: column.tolist() for name, column in zip(FEATURES, example.features.T, strict=True)}
 
 
-def calibration(kind: str, trial: Ensemble, held_out: Sequence[Example], precision: float) -> Calibration:
-    """Weights that make the log-odds honest of forests that were fitted without these examples; then moved so that at
-    most the rest to the wanted precision is wrong of what is above even odds."""
+def calibration(kind: str, unseen: Iterable[tuple[Example, Ensemble]], precision: float) -> Calibration:
+    """Weights that make the log-odds honest, from what ensembles say of examples that they were not fitted on; then
+    moved so that at most the rest to the wanted precision is wrong of what is above even odds."""
     ensemble, forms = CALIBRATED[kind]
     parts, labels = [], []
-    for example in held_out:
+    for example, fitted in unseen:
         if example.form in forms:
             kept = example.labels != NEUTRAL
-            pair = [separate.scores(table_of(example), len(example.keys)) for separate in _apart(trial)]
+            pair = [separate.scores(table_of(example), len(example.keys)) for separate in _apart(fitted)]
             parts.append(np.array(pair).T[kept])
             labels.append(example.labels[kept] == USED)
     scores, used = np.concatenate(parts), np.concatenate(labels)
@@ -209,13 +210,9 @@ def bar_of(scores: npt.NDArray[np.float64], used: npt.NDArray[np.bool_], precisi
     return max(0.0, float(scores[order[good[-1]]])) if len(good) else 0.0
 
 
-def of_kind(examples: Iterable[Example], kind: str, repositories: Collection[str] | None = None) -> list[Example]:
-    """The examples of an ensemble's forms, of some repositories alone."""
-    return [
-        example
-        for example in examples
-        if example.form in KINDS[kind] and (repositories is None or example.repository in repositories)
-    ]
+def of_kind(examples: Iterable[Example], kind: str) -> list[Example]:
+    """The examples of an ensemble's forms."""
+    return [example for example in examples if example.form in KINDS[kind]]
 
 
 def encode(model: Model) -> bytes:

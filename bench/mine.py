@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import os
 import platform
 import random
 import shutil
@@ -19,6 +20,9 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from bench.masking import Function, functions, mask
@@ -45,21 +49,27 @@ def main(arguments_: list[str]) -> int:
     parser.add_argument("--packages", metavar="FILE", type=Path, default=PACKAGES, help="requirements, one a line")
     parser.add_argument("--each", type=int, default=40, help="tasks of each package at most")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="packages at a time")
     chosen = parser.parse_args(arguments_)
     requirements = [line for line in chosen.packages.read_text("utf-8").split("\n") if line and line[0] != "#"]
     found: list[Task] = []
     counts: dict[str, int] = {}
-    for requirement in requirements:
-        name = requirement.partition("==")[0]
-        install(requirement, root(chosen.folder, name))
-        mined = mine(name, root(chosen.folder, name), chosen.each, chosen.seed)
-        counts[requirement] = len(mined)
-        found += mined
-        print(f"{requirement}: {len(mined)} tasks", flush=True)
+    with ProcessPoolExecutor(chosen.threads, get_context("spawn")) as pool:
+        mined = pool.map(partial(_mined, chosen.folder, chosen.each, chosen.seed), requirements)
+        for requirement, tasks in zip(requirements, mined, strict=True):
+            counts[requirement] = len(tasks)
+            found += tasks
+            print(f"{requirement}: {len(tasks)} tasks", flush=True)
     write(chosen.folder, found)
     provenance = {"packages": counts, "each": chosen.each, "seed": chosen.seed, "python": platform.python_version()}
     chosen.folder.joinpath("provenance.json").write_text(json.dumps(provenance, indent=1) + "\n", "utf-8")
     return 0
+
+
+def _mined(folder: Path, each: int, seed: int, requirement: str) -> list[Task]:
+    name = requirement.partition("==")[0]
+    install(requirement, root(folder, name))
+    return mine(name, root(folder, name), each, seed)
 
 
 def install(requirement: str, target: Path) -> None:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ from bench.masking import mask
 from bench.repository import copy
 from bench.rows import conditions, percentile
 from bench.scoring import MAIN_FIGURES, Answer, Judged, averages, tier
-from bench.tasks import FORMS, Form, Task, by_repository, halves, load, question, root, shows_target
+from bench.tasks import FORMS, Form, Task, by_repository, folds, load, question, root, shows_target
 from semctxd.index.live import LiveIndex
 
 Asked = dict[str, Any]
@@ -40,7 +40,13 @@ def main(arguments: list[str]) -> int:
     """Measure and print one table."""
     parser = argparse.ArgumentParser(prog="python -m bench relevance", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tasks", metavar="DIR", required=True, help="a folder of tasks and their repositories")
-    parser.add_argument("--half", choices=("first", "second"), help="every second repository, by name, alone")
+    parser.add_argument(
+        "--trials",
+        metavar="DIR",
+        type=Path,
+        help="ask models that `train --trials` made, each about the"
+        " repositories that it did not see, rather than the shipped one",
+    )
     parser.add_argument("--quick", action="store_true", help="two tasks of each repository")
     parser.add_argument("--each", metavar="N", type=int, help="so many tasks of each repository at most, spread evenly")
     parser.add_argument("--ours", action="store_true", help="the daemon alone")
@@ -50,23 +56,21 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
 
     repositories = by_repository(load(chosen.tasks))
-    if chosen.half:
-        kept = halves(repositories)[chosen.half == "second"]
-        repositories = {name: repositories[name] for name in sorted(kept)}
     if most := 2 if chosen.quick else chosen.each:
         repositories = {name: tasks[:: -(-len(tasks) // most)] for name, tasks in repositories.items()}
     judged: dict[tuple[str, Form], list[Judged]] = defaultdict(list)
     offered: list[offers.Offer] = []
-    with Daemon(_CONFIG) as daemon, tempfile.TemporaryDirectory(prefix="semctx-relevance-") as place:
-        client = daemon.start()
-        for name, tasks in repositories.items():
-            tree = copy(str(root(chosen.tasks, name)), os.path.join(os.path.realpath(place), name))
-            with _Methods(client, tree, chosen.ours, chosen.aider) as methods:
-                for task in tasks:
-                    for method, form, answer in ask_all(tree, task, methods):
-                        judged[method, form].append(Judged(task, answer))
-                offered += methods.offers
-            print(f"{name}: {len(tasks)} tasks", file=sys.stderr, flush=True)
+    for model, names in _models(chosen.trials, repositories):
+        with Daemon(_CONFIG, model) as daemon, tempfile.TemporaryDirectory(prefix="semctx-relevance-") as place:
+            client = daemon.start()
+            for name in names:
+                tree = copy(str(root(chosen.tasks, name)), os.path.join(os.path.realpath(place), name))
+                with _Methods(client, tree, chosen.ours, chosen.aider) as methods:
+                    for task in repositories[name]:
+                        for method, form, answer in ask_all(tree, task, methods):
+                            judged[method, form].append(Judged(task, answer))
+                    offered += methods.offers
+                print(f"{name}: {len(repositories[name])} tasks", file=sys.stderr, flush=True)
     print(f"relevance: {conditions()}\n")
     for line in table(judged):
         print(line)
@@ -76,6 +80,14 @@ def main(arguments: list[str]) -> int:
     if chosen.plot:
         plot.calibration({form: judged[OURS, form] for form in FORMS}, chosen.plot)
     return 0
+
+
+def _models(trials: Path | None, repositories: Iterable[str]) -> list[tuple[Path | None, list[str]]]:
+    """Each model with the repositories that it is asked about."""
+    if trials is None:
+        return [(None, list(repositories))]
+    models = sorted(trials.glob("*.json"))
+    return [(model, sorted(names)) for model, names in zip(models, folds(repositories, len(models)), strict=True)]
 
 
 def ask_all(tree: str, task: Task, methods: _Methods) -> Iterator[tuple[str, Form, Answer]]:

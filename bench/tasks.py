@@ -69,10 +69,10 @@ def by_repository(tasks: Sequence[Task]) -> dict[str, list[Task]]:
     return found
 
 
-def halves(repositories: Iterable[str]) -> tuple[set[str], set[str]]:
-    """The repositories to choose on, and those that are held out: every second one by name."""
+def folds(repositories: Iterable[str], count: int) -> list[set[str]]:
+    """The repositories in so many parts, by name in turn; fewer where there are fewer repositories."""
     names = sorted(set(repositories))
-    return set(names[::2]), set(names[1::2])
+    return [set(names[at::count]) for at in range(min(count, len(names)))]
 
 
 def root(folder: str | Path, repository: str) -> Path:

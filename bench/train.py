@@ -1,8 +1,9 @@
 """`python -m bench train --mined DIR [--tasks DIR]`: fit the ranking model and write it where the daemon reads it.
 
-Mined tasks (`python -m bench mine`) suffice. Tasks of another folder count twice; of its repositories, in the order
-of their names, every second one is held out: nothing is fitted to or calibrated on those, and the figures
-printed are theirs. Beside the model stands what it was made from.
+Mined tasks (`python -m bench mine`) suffice; tasks of another folder count twice. The model is fitted on all of them.
+It is judged by trials, which are fitted in the same way without a part of the repositories each (of the other folder's,
+or of the mined packages where there is none): the figures printed, and the confidence, come from what each trial says
+of the repositories that it did not see. Beside the model stands what it was made from.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import json
 import pickle
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from bench import plot
 from bench.examples import Example, collect
 from bench.fitting import CALIBRATED, KINDS, Settings, calibration, encode, fit, of_kind, rows, table_of
 from bench.scoring import MAIN_FIGURES, Answer, Judged, averages, tier
-from bench.tasks import FORMS, Form, Task, halves, load
+from bench.tasks import FORMS, Form, Task, folds, load
 from semctxd.ranking.features import FEATURES
 from semctxd.ranking.files import chances
 from semctxd.ranking.model import Ensemble, Model
@@ -28,39 +31,47 @@ from semctxd.ranking.score import confidence
 MODEL = Path(__file__).parent.parent / "daemon" / "semctxd" / "ranking" / "model.json"
 _PRECISION = 0.75  # of the confident tier
 _OWN_WEIGHT = 2.0
-_CALIBRATED_ON = 5  # the first mined package of so many, by name, is kept for this where there is nothing else
 _JUDGED = 100
 
 
+class Trained(NamedTuple):
+    """A model, and what was fitted in the same way to judge it."""
+
+    model: Model
+    trials: list[tuple[set[str], Model]]  # with the repositories that each did not see
+
+
 def main(arguments: list[str]) -> int:
-    """Collect examples, fit, calibrate, write, and print figures of what was held out."""
+    """Collect examples, fit, calibrate, write, and print figures of what the trials did not see."""
     parser = argparse.ArgumentParser(prog="python -m bench train", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--mined", metavar="DIR", required=True, help="a folder of mined tasks")
-    parser.add_argument("--tasks", metavar="DIR", help="a folder of other tasks; half of its repositories are held out")
-    parser.add_argument("--hold-out-nothing", action="store_true", help="fit on all of them, for the model to ship")
+    parser.add_argument("--tasks", metavar="DIR", help="a folder of other tasks")
+    parser.add_argument("--folds", type=int, default=5, help="trials: each leaves out one of so many parts")
     parser.add_argument("--to", metavar="FILE", type=Path, default=MODEL, help="default: the daemon's")
+    parser.add_argument(
+        "--trials", metavar="DIR", type=Path, help="write their models here, for `relevance` and `worth`"
+    )
     parser.add_argument("--rounds", type=int, default=Settings().rounds)
     parser.add_argument("--seed", type=int, default=Settings().seed)
-    parser.add_argument("--threads", type=int, default=Settings().threads)
-    parser.add_argument("--plot", metavar="FILE", type=Path, help="draw the calibration on what was held out as SVG")
+    parser.add_argument("--threads", type=int, default=1, help="the result is the same")
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="draw the calibration on what was left out as SVG")
     parser.add_argument("--examples", metavar="FILE", type=Path, help="keep the examples here, or take them from here")
     chosen = parser.parse_args(arguments)
 
     started = time.monotonic()
     mined, own = examples(chosen.mined, chosen.tasks, chosen.examples, chosen.threads)
-    settings = Settings(chosen.rounds, seed=chosen.seed, threads=chosen.threads)
-    first, second = halves(example.repository for example in own)
-    held_out = set() if chosen.hold_out_nothing else second
-    made = fitted(mined, own, held_out, settings)
-    chosen.to.write_bytes(encode(made))
-    model = made.by_kind()
+    settings = Settings(chosen.rounds, seed=chosen.seed)
+    trained = train(mined, own, chosen.folds, settings, chosen.threads)
+    chosen.to.write_bytes(encode(trained.model))
+    if chosen.trials:
+        keep(trained, chosen.trials)
     tasks = {task["id"]: task for folder in (chosen.mined, chosen.tasks) if folder for task in load(folder)}
-    shown = [example for example in own if example.repository in second] if own else mined
-    for line in figures(model, shown, tasks):
+    judged = {form: judge(trained, own or mined, tasks, form) for form in FORMS}
+    for line in figures(judged):
         print(line)
     if chosen.plot:
-        plot.calibration({form: judge(model, shown, tasks, form) for form in FORMS}, chosen.plot)
-    origin = provenance(chosen.mined, mined, own, (first | second) - held_out, settings)
+        plot.calibration(judged, chosen.plot)
+    origin = provenance(chosen.mined, mined, own, settings)
     chosen.to.with_suffix(".provenance.json").write_text(json.dumps(origin, indent=1) + "\n", "utf-8")
     print(f"{chosen.to}: {chosen.to.stat().st_size / 1e3:.0f} kB, {time.monotonic() - started:.0f} s")
     return 0
@@ -77,29 +88,46 @@ def examples(mined: str, tasks: str | None, kept: Path | None, workers: int) -> 
     return found
 
 
-def fitted(mined: Sequence[Example], own: Sequence[Example], held_out: set[str], settings: Settings) -> Model:
-    """Fitted on the mined tasks and on the other ones that are not held out; calibrated by forests that were fitted
-    without those others (or, where there are none, without some mined packages) on what these say of them."""
-    ours = [example for example in own if example.repository not in held_out]
-    weights = dict.fromkeys((example.repository for example in ours), _OWN_WEIGHT)
-    everything = [*mined, *ours]
-    apart = set(weights) or set(sorted({example.repository for example in mined})[::_CALIBRATED_ON])
-    unseen = [example for example in everything if example.repository in apart]
-    ensembles, trials = {}, {}
-    for kind in KINDS:
-        examples = of_kind(everything, kind)
-        within = [example for example in examples if example.repository not in apart]
-        trials[kind] = fit(rows(within, weights, settings.seed), settings)
-        ensembles[kind] = fit(rows(examples, weights, settings.seed), settings)
-    return Model(
-        ensembles,
-        {kind: calibration(kind, trials[of], unseen, _PRECISION) for kind, (of, _) in CALIBRATED.items()},
-    )
+def train(mined: Sequence[Example], own: Sequence[Example], parts: int, settings: Settings, threads: int) -> Trained:
+    """Fitted on all examples, and once without each part; calibrated on what was left out."""
+    everything = [*mined, *own]
+    weights = dict.fromkeys((example.repository for example in own), _OWN_WEIGHT)
+    left_out = folds((example.repository for example in own or mined), parts)
+
+    def ensemble(without: set[str], kind: str) -> Ensemble:
+        within = (example for example in of_kind(everything, kind) if example.repository not in without)
+        return fit(rows(within, weights, settings.seed), settings)
+
+    with ThreadPoolExecutor(threads) as pool:
+        jobs = [{kind: pool.submit(ensemble, without, kind) for kind in KINDS} for without in (set(), *left_out)]
+        final, *apart = [{kind: job.result() for kind, job in one.items()} for one in jobs]
+    calibrations = {
+        kind: calibration(
+            kind,
+            [
+                (example, ensembles[of])
+                for without, ensembles in zip(left_out, apart, strict=True)
+                for example in everything
+                if example.repository in without
+            ],
+            _PRECISION,
+        )
+        for kind, (of, _) in CALIBRATED.items()
+    }
+    trials = [(without, Model(one, calibrations)) for without, one in zip(left_out, apart, strict=True)]
+    return Trained(Model(final, calibrations), trials)
+
+
+def keep(trained: Trained, folder: Path) -> None:
+    """Write the trials' models, for `relevance` and `worth`, in the order of `folds`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (_, model) in enumerate(trained.trials):
+        folder.joinpath(f"{number}.json").write_bytes(encode(model))
 
 
 def answer(model: dict[str, Ensemble], example: Example) -> Answer:
     """What the model makes of an example: the ranking that the daemon gives."""
-    kind = "draft" if example.form == "draft" else next(kind for kind, forms in KINDS.items() if example.form in forms)
+    kind = next(kind for kind, (_, forms) in CALIBRATED.items() if example.form in forms)
     scores = model[kind].scores(table_of(example), len(example.keys))
     order = sorted(range(len(scores)), key=lambda at: -scores[at])[:_JUDGED]
     keys = [example.keys[at] for at in order]
@@ -108,16 +136,20 @@ def answer(model: dict[str, Ensemble], example: Example) -> Answer:
     return Answer(keys, sorted(files, key=lambda file: (-files[file], file)), confidences)
 
 
-def judge(model: dict[str, Ensemble], shown: Sequence[Example], tasks: dict[str, Task], form: Form) -> list[Judged]:
-    """The model's answers to the tasks in one form."""
-    return [Judged(tasks[one.task], answer(model, one)) for one in shown if one.form == form]
+def judge(trained: Trained, shown: Sequence[Example], tasks: dict[str, Task], form: Form) -> list[Judged]:
+    """What the trials say to the tasks in one form, each of the repositories that it did not see."""
+    return [
+        Judged(tasks[example.task], answer(ensembles, example))
+        for without, ensembles in [(without, model.by_kind()) for without, model in trained.trials]
+        for example in shown
+        if example.form == form and example.repository in without
+    ]
 
 
-def figures(model: dict[str, Ensemble], shown: Sequence[Example], tasks: dict[str, Task]) -> list[str]:
+def figures(answers: dict[Form, list[Judged]]) -> list[str]:
     """A line for each form."""
     lines = []
-    for form in FORMS:
-        judged = judge(model, shown, tasks, form)
+    for form, judged in answers.items():
         if not judged:
             continue
         sure = tier(judged)
@@ -131,14 +163,14 @@ def figures(model: dict[str, Ensemble], shown: Sequence[Example], tasks: dict[st
 
 
 def provenance(
-    mined_folder: str, mined: Sequence[Example], own: Sequence[Example], fitted_on: set[str], settings: Settings
+    mined_folder: str, mined: Sequence[Example], own: Sequence[Example], settings: Settings
 ) -> dict[str, object]:
     """What the model was made from."""
     mined_from = Path(mined_folder, "provenance.json")
     return {
         "mined": json.loads(mined_from.read_text("utf-8")) if mined_from.exists() else None,
-        "other repositories": sorted(fitted_on),
-        "examples": len(mined) + sum(example.repository in fitted_on for example in own),
+        "other repositories": sorted({example.repository for example in own}),
+        "examples": len(mined) + len(own),
         "features": len(FEATURES),
         "settings": settings._asdict(),
         "catboost": version("catboost"),

@@ -1,22 +1,25 @@
-"""`python -m bench worth --tasks DIR`: what each group of signals is worth to the shipped model.
+"""`python -m bench worth --tasks DIR --trials DIR`: what each group of signals is worth to the model.
 
-A group's features are set to 0 and the model is asked as it is: what it loses is what it makes of the group, not what a
-model fitted without it would lose, which could lean on others.
+A group's features are set to 0 and the trials' models (`train --trials`) are asked as they are, each about the
+repositories that it did not see: what they lose is what they make of the group, not what a model fitted without it
+would lose, which could lean on others.
 """
 
 from __future__ import annotations
 
 import argparse
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import msgspec
 
 from bench.examples import Example, collect
 from bench.scoring import Judged, averages
-from bench.tasks import Form, Task, halves, load
+from bench.tasks import Form, Task, folds, load
 from bench.train import answer
 from semctxd.ranking.features import FEATURES
-from semctxd.ranking.model import ensembles
+from semctxd.ranking.model import Ensemble, Model
 
 _FORMS: tuple[Form, ...] = ("target", "no-target", "draft")
 _FIGURES = ("P@1", "R@10", "hit@5")
@@ -41,14 +44,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
               "member of returned type", "returns the wanted type", "member of attribute type",
               "member of named attribute's type", "member of usual attribute's type"),
     "parameters and attributes of the same name": ("same parameters", "same parameters, by name",
-                                                   "said of such a parameter", "said of such an attribute",
+                                                   "said of such a parameter", "called with such a parameter",
+                                                   "said of such an attribute",
                                                    "parameter words", "its parameters are at hand"),
     "callers": ("calls the target", "caller's uses"),
     "analogy and verbs": ("analogy", "verb goes with verb"),
     "draft": tuple(name for name in FEATURES if "draft" in name),
-    "what the symbol is": ("class", "method", "variable", "private", "private elsewhere", "dunder", "constant",
-                           "property", "exception", "logger", "documented", "size", "parameters", "words in its name",
-                           "namesakes", "imported by files"),
+    "what the symbol is": ("class", "method", "variable", "class variable", "private", "private elsewhere", "dunder",
+                           "constant", "property", "exception", "logger", "size", "parameters",
+                           "words in its name", "namesakes", "imported by files"),
 }  # fmt: skip
 
 
@@ -56,6 +60,7 @@ def main(arguments: list[str]) -> int:
     """Print a table: figures of the whole model on the held-out half, and what each group adds."""
     parser = argparse.ArgumentParser(prog="python -m bench worth", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tasks", metavar="DIR", required=True)
+    parser.add_argument("--trials", metavar="DIR", type=Path, required=True, help="the folder of `train --trials`")
     parser.add_argument("--examples", metavar="FILE", type=Path, help="the file of `train --examples`")
     chosen = parser.parse_args(arguments)
     own: list[Example]
@@ -63,10 +68,21 @@ def main(arguments: list[str]) -> int:
         _, own = pickle.loads(chosen.examples.read_bytes())
     else:
         own = collect(chosen.tasks, sparing=False, workers=1)
-    _, held_out = halves(example.repository for example in own)
     tasks = {task["id"]: task for task in load(chosen.tasks)}
-    shown = {form: [one for one in own if one.form == form and one.repository in held_out] for form in _FORMS}
-    whole = {form: figures(examples, tasks, ()) for form, examples in shown.items()}
+    models = [
+        msgspec.json.decode(path.read_bytes(), type=Model).by_kind() for path in sorted(chosen.trials.glob("*.json"))
+    ]
+    parts = folds((example.repository for example in own), len(models))
+    asked = {
+        form: [
+            (model, example)
+            for model, part in zip(models, parts, strict=True)
+            for example in own
+            if example.form == form and example.repository in part
+        ]
+        for form in _FORMS
+    }
+    whole = {form: figures(pairs, tasks, ()) for form, pairs in asked.items()}
     titles = [f"{form} {name}" for form in _FORMS for name in _FIGURES]
     print(f"| without | {' | '.join(titles)} |\n|---|{'---|' * len(titles)}")
     print(f"| nothing | {' | '.join(f'{value:.3f}' for form in _FORMS for value in whole[form])} |")
@@ -74,19 +90,21 @@ def main(arguments: list[str]) -> int:
         lost = [
             after - before
             for form in _FORMS
-            for before, after in zip(whole[form], figures(shown[form], tasks, features), strict=True)
+            for before, after in zip(whole[form], figures(asked[form], tasks, features), strict=True)
         ]
         print(f"| {name} | {' | '.join(f'{value:+.3f}' for value in lost)} |", flush=True)
     return 0
 
 
-def figures(examples: Sequence[Example], tasks: dict[str, Task], without: Sequence[str]) -> list[float]:
-    """The figures of the shipped model with some features set to 0."""
+def figures(
+    asked: Iterable[tuple[dict[str, Ensemble], Example]], tasks: dict[str, Task], without: Sequence[str]
+) -> list[float]:
+    """The figures of models that are asked about examples with some features set to 0."""
     places = [FEATURES.index(name) for name in without]
     judged = []
-    for example in examples:
+    for model, example in asked:
         features = example.features.copy()
         features[:, places] = 0
-        judged.append(Judged(tasks[example.task], answer(ensembles(), example._replace(features=features))))
+        judged.append(Judged(tasks[example.task], answer(model, example._replace(features=features))))
     found = averages(judged, cross=False)
     return [found[name][0] for name in _FIGURES]

@@ -241,46 +241,50 @@ def test_examples_are_the_products_candidates_with_what_is_used(examples: list[E
 
 
 def test_a_small_model_learns_and_equal_data_give_an_equal_model(examples: list[Example], folder: Path) -> None:
-    settings = Settings(rounds=20, depth=3, threads=1)
-    made = train.fitted(examples, [], set(), settings)
-    assert encode(train.fitted(examples, [], set(), settings)) == encode(made)
-    model = made.by_kind()
+    settings = Settings(rounds=20, depth=3)
+    made = train.train(examples, [], 3, settings, 2)
+    again = train.train(examples, [], 3, settings, 1)
+    assert encode(again.model) == encode(made.model)
+    assert [without for without, _ in made.trials] == [{"pack0", "pack3"}, {"pack1", "pack4"}, {"pack2", "pack5"}]
     tasks = {task["id"]: task for task in load(folder)}
-    shown = [example for example in of_kind(examples, "target") if example.form == "target"]
-    judged = [Judged(tasks[one.task], train.answer(model, one)) for one in shown]
-    assert averages(judged, cross=False)["P@1"][0] == 1.0
-    assert tier(judged).precision >= 0.75
-    (line,) = train.figures(model, shown, tasks)
+    judged = {form: train.judge(made, examples, tasks, form) for form in FORMS}
+    assert [len(answers) for answers in judged.values()] == [24] * len(FORMS)
+    assert averages(judged["target"], cross=False)["P@1"][0] == 1.0
+    assert averages(judged["draft"], cross=False)["P@1"][0] == 1.0
+    assert tier(judged["target"]).precision >= 0.75
+    line, *_ = train.figures(judged)
     assert line.startswith("target") and "P@1 1.000" in line
-    assert model["draft"].forests is model["target"].forests
-    drafted = [example for example in of_kind(examples, "target") if example.form == "draft"]
-    assert (
-        averages([Judged(tasks[one.task], train.answer(model, one)) for one in drafted], cross=False)["P@1"][0] == 1.0
-    )
+    kinds = made.model.by_kind()
+    assert kinds["draft"].forests is kinds["target"].forests
 
 
 def test_what_a_group_of_signals_is_worth(examples: list[Example], folder: Path) -> None:
     assert {name for group in GROUPS.values() for name in group} <= set(FEATURES)
     tasks = {task["id"]: task for task in load(folder)}
     shown = [example for example in examples if example.form == "target"]
+    model = train.train(examples, [], 2, Settings(rounds=5, depth=2), 1).model.by_kind()
     as_chosen = averages([Judged(tasks[one.task], Answer(one.keys, [])) for one in shown], cross=False)
-    assert figures(shown, tasks, FEATURES) == [as_chosen[name][0] for name in ("P@1", "R@10", "hit@5")]
+    assert figures([(model, one) for one in shown], tasks, FEATURES) == [
+        as_chosen[name][0] for name in ("P@1", "R@10", "hit@5")
+    ]
     assert all(example.features.any() for example in shown)
 
 
 def test_a_model_that_was_written_is_read_with_the_same_scores(examples: list[Example]) -> None:
     import msgspec
 
-    made = train.fitted(examples, [], set(), Settings(rounds=10, depth=4, threads=1))
+    made = train.train(examples, [], 2, Settings(rounds=10, depth=4), 1).model
     read_again = msgspec.json.decode(encode(made), type=Model)
     for example in of_kind(examples, "free")[:3]:
         table, count = table_of(example), len(example.keys)
         assert read_again.by_kind()["free"].scores(table, count) == made.by_kind()["free"].scores(table, count)
 
 
-def test_the_daemon_is_asked_with_the_function_hidden(folder: Path, tmp_path: Path) -> None:
-    answers, picture = tmp_path / "answers.jsonl", tmp_path / "calibration.svg"
-    command = [sys.executable, "-m", "bench", "relevance", "--tasks", str(folder), "--quick", "--half", "first"]
+def test_the_daemon_is_asked_with_the_function_hidden(folder: Path, examples: list[Example], tmp_path: Path) -> None:
+    answers, picture, trials = tmp_path / "answers.jsonl", tmp_path / "calibration.svg", tmp_path / "trials"
+    trained = train.train(examples, [], 2, Settings(rounds=10, depth=3), 1)
+    train.keep(trained, trials)
+    command = [sys.executable, "-m", "bench", "relevance", "--tasks", str(folder), "--quick", "--trials", str(trials)]
     before = {path: path.read_bytes() for path in folder.rglob("*.py")}
     ended = subprocess.run(
         [*command, "--answers", str(answers), "--plot", str(picture)],
@@ -296,10 +300,19 @@ def test_the_daemon_is_asked_with_the_function_hidden(folder: Path, tmp_path: Pa
         ("| grep", "target") in rows and ("| BM25", "no-target") in rows and ("| the plan's formula", "target") in rows
     )
     assert "oracle: P@3 0.667" in ended.stdout
-    assert "imports that only the body needs: 12 of 6 tasks; recall at 5 patterns" in ended.stdout
+    assert "imports that only the body needs: 24 of 12 tasks; recall at 5 patterns" in ended.stdout
     said = [json.loads(line) for line in answers.read_text().splitlines()]
     ours = [one for one in said if one["method"] == "semctx"]
-    assert len(ours) == 3 * 2 * len(FORMS)
+    assert len(ours) == 6 * 2 * len(FORMS)
+    by_trials = {
+        (example.task, example.form): train.answer(model.by_kind(), example).confidences
+        for without, model in trained.trials
+        for example in examples
+        if example.repository in without
+    }
+    for one in ours:
+        expected = by_trials[one["id"], one["mode"]]
+        assert one["confidences"][: len(expected)] == expected  # what follows only fills the list
     for one in ours:
         own = one["id"].split(":")[1:]
         assert own not in one["symbols"] and len(one["symbols"]) == len(one["confidences"]) > 10

@@ -68,7 +68,7 @@ def test_an_ensemble_weighs_its_forests() -> None:
 
 
 def test_the_shipped_model_asks_for_features_that_there_are() -> None:
-    assert ensembles().keys() == {"target", "draft", "free"}
+    assert ensembles().keys() == {"target", "draft", "bare-target", "free", "bare"}
     for ensemble in ensembles().values():
         assert len(ensemble.forests) == len(ensemble.weights)
         assert set(ensemble.borders) <= set(FEATURES)

@@ -189,6 +189,18 @@ def test_what_is_read_from_parameters_and_attributes_of_the_same_name(live: Live
     assert "helper" in named(found, "near methods of the class")
 
 
+def test_what_is_called_with_parameters_of_the_same_name(live: LiveIndex) -> None:
+    found = signals(live, signature="def read_json(path)", file="app/store.py")
+    assert named(found, "called with such a parameter") == {"XmlReader": 0.5}  # the one function, and one more
+
+
+def test_what_stands_before_an_argument_is_no_call(tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": "def far(): ...\ndef inner(): ...\ndef f(it):\n    (it)\n    far(inner(1), it)\n"})
+    live = LiveIndex(str(tmp_path))
+    live.refresh()
+    assert not named(signals(live, signature="def g(it)"), "called with such a parameter")
+
+
 def test_what_gives_the_wanted_type(live: LiveIndex) -> None:
     found = signals(live, signature="def f() -> Order")
     assert named(found, "returns the wanted type") == {"new_order": 1.0}

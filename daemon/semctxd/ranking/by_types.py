@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 from semctxd.ranking.corpus import Corpus
 from semctxd.ranking.signals import SAME_NAME, Signals, best
 
+_LAST_NAME = re.compile(r"\w+\Z")
+_NAME_MAX = 60  # characters
 _SHARERS = 60  # functions with a parameter of the same name that are looked at
 
 
@@ -33,20 +38,36 @@ def types(signals: Signals) -> None:
 
 
 def said_of_parameters(signals: Signals) -> None:
-    """Names that functions elsewhere read from a parameter of the same name."""
+    """Names that functions elsewhere read from a parameter of the same name, and those that they call with it."""
     corpus = signals.corpus
     for name, _ in signals.question.parameters:
         ids = corpus.store.by_parameter.get(name)
         if len(ids) >= 400:
             continue
-        counts: dict[str, int] = {}
+        read: Counter[str] = Counter()
+        called: Counter[str] = Counter()
+        passed = re.compile(rf"\b{re.escape(name)}\s*[,)]")
         for id in best(corpus, dict.fromkeys(ids, 0.0), _SHARERS):
-            for attribute in {chain.split(".")[1] for chain in corpus.body(id).uses if chain.startswith(f"{name}.")}:
-                bare = attribute.removesuffix("()")
-                counts[bare] = counts.get(bare, 0) + 1
-        for attribute, count in counts.items():
-            if len(named := corpus.store.by_name.get(attribute)) <= SAME_NAME:
-                signals.put("said of such a parameter", named, count / (1 + min(len(ids), _SHARERS)))
+            chains = corpus.body(id).uses
+            read.update({chain.split(".")[1].removesuffix("()") for chain in chains if chain.startswith(f"{name}.")})
+            if id != corpus.hidden:
+                called.update(_callees(corpus.store.symbols[id].body or "", passed))
+        sharers = 1 + min(len(ids), _SHARERS)
+        for signal, counts in (("said of such a parameter", read), ("called with such a parameter", called)):
+            for one, count in counts.items():
+                if len(named := corpus.store.by_name.get(one)) <= SAME_NAME:
+                    signals.put(signal, named, count / sharers)
+
+
+def _callees(body: str, passed: re.Pattern[str]) -> set[str]:
+    """The names of calls that have such an argument, directly."""
+    found = set()
+    for argument in passed.finditer(body):
+        opened = body.rfind("(", 0, argument.start())
+        callee = _LAST_NAME.search(body, max(0, opened - _NAME_MAX), max(0, opened))
+        if callee and ")" not in body[opened : argument.start()]:
+            found.add(callee[0])
+    return found
 
 
 def _classes_called(corpus: Corpus, text: str) -> list[int]:

@@ -22,6 +22,7 @@ PRIORS: dict[str, float] = {
     "in a class of such functions": 0.4, "analogy": 0.6, "called in the draft": 0.8, "attribute in the draft": 0.4,
     "in the draft": 0.5, "like the draft": 0.5, "neighbours of the draft": 0.7, "related words": 0.5,
     "neighbours by related words": 0.8, "said of such a parameter": 0.5, "said of such an attribute": 0.4,
+    "called with such a parameter": 0.4,
     "imported in this folder": 0.4, "imported by files like this": 0.5, "returns the wanted type": 0.3,
 }  # fmt: skip
 """What the signals are worth when candidates are chosen; the model decides their order afterwards."""
@@ -29,7 +30,8 @@ PRIORS: dict[str, float] = {
 GATHERED = (
     "text", "text, absolute", "neighbours", "neighbours by name", "closest neighbours", "best neighbour",
     "related words", "neighbours by related words", "best neighbour by related words",
-    "same parameters", "same parameters, by name", "said of such a parameter", "named", "member of named class",
+    "same parameters", "same parameters, by name", "said of such a parameter", "called with such a parameter",
+    "named", "member of named class",
     "parameter type", "member of parameter type", "class called like a parameter",
     "member of class called like a parameter", "member of usual parameter type", "returned type",
     "member of returned type", "returns the wanted type", "same name elsewhere", "siblings", "siblings by name",

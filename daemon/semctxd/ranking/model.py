@@ -171,5 +171,6 @@ def _binned(borders: Sequence[float], column: Sequence[float]) -> bytes:
 
 @lru_cache(maxsize=1)
 def ensembles() -> dict[str, Ensemble]:
-    """The shipped model: `target` (the place is known), `draft` (and so is a draft), `free` (the place is not)."""
+    """The shipped model: `target` (the place is known), `draft` (and so is a draft), `free` (the place is not); of what
+    has no name yet, `bare-target` and `bare`."""
     return msgspec.json.decode(files(__package__).joinpath("model.json").read_bytes(), type=Model).by_kind()

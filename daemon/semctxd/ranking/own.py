@@ -12,8 +12,8 @@ from semctxd.ranking.signals import Signals
 from semctxd.ranking.text import subtokens
 
 OWN = (
-    "class", "method", "variable", "private", "dunder", "constant", "property", "exception",
-    "logger", "documented", "size", "parameters", "words in its name", "private elsewhere", "words of its name said",
+    "class", "method", "variable", "class variable", "private", "dunder", "constant", "property", "exception",
+    "logger", "size", "parameters", "words in its name", "private elsewhere", "words of its name said",
     "words of its name said, weighed", "intent covered by its name", "best clause for its name",
     "its name in one clause", "words of its name in order", "own name's words", "owner's words said", "said early",
     "verb goes with verb", "owner's text", "namesakes", "imported by files", "parameter words",
@@ -183,13 +183,13 @@ def _facts(
         float(kind == "class"),
         float(kind == "method"),
         float(kind == "variable"),
+        float(kind == "variable" and bool(symbol.owner)),
         float(name.startswith("_") and not name.startswith("__")),
         float(name.startswith("__")),
         float(name.isupper()),
         float("property" in symbol.decorators),
         float(kind == "class" and bool(_EXCEPTION.search(f"{symbol.bases} {name}"))),
         float(name.lower() in _LOGGERS),
-        float(bool(symbol.doc)),
         math.log1p(symbol.end - symbol.line),
         float(len(parameters)),
         float(len(tokens)),

@@ -24,8 +24,7 @@ class Ranked(NamedTuple):
 def rank(signals: Signals, count: int, explain: int = 0) -> list[Ranked]:
     """The `count` best candidates, best first; the first `explain` of them with shares."""
     ids = candidates(signals, max(count, CANDIDATES))
-    placed, draft = signals.question.file in signals.corpus.store.files, signals.question.draft
-    ensemble = ensembles()["draft" if placed and draft else "target" if placed else "free"]
+    ensemble = ensembles()[_kind(signals)]
     table = columns(signals, ids)
     places = {id: at for at, id in enumerate(ids)}
     scores = dict(zip(ids, ensemble.scores(table, len(ids)), strict=True))
@@ -36,6 +35,14 @@ def rank(signals: Signals, count: int, explain: int = 0) -> list[Ranked]:
         Ranked(id, confidence(scores[id]), _strongest(ensemble.shares(table, places[id])) if at < explain else {})
         for at, id in enumerate(best(signals.corpus, scores, count))
     ]
+
+
+def _kind(signals: Signals) -> str:
+    """Of the question: where the code will stand may be known, what it will be called, and a draft of it."""
+    named = bool(signals.question.name)
+    if signals.question.file not in signals.corpus.store.files:
+        return "free" if named else "bare"
+    return "draft" if signals.question.draft else "target" if named else "bare-target"
 
 
 def confidence(score: float) -> float:
