@@ -312,7 +312,7 @@ def test_a_diagnostic_is_framed(live: LiveIndex, tmp_path: Path) -> None:
         "message": "unused", "severity": 4, "code": 17,
     }  # fmt: skip
     many = {"range": {"start": {"line": 1, "character": 11}, "end": {"line": 2, "character": 3}}, "message": "long"}
-    asked = {"asked": {"limits": {"places": 1}}, "files": ["pkg/bad.py", "pkg/base.py"], "left_out": 0}
+    asked = {"asked": {"limits": {"places": 1}}, "files": ["pkg/bad.py", "pkg/base.py"], "left_out": 0, "refused": []}
     answer = byname.show_diagnostics(live, {**asked, "answers": [{"items": [many, one]}, None]})
     (file,) = answer["files"]
     assert file["left_out"] == 1
