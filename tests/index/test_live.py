@@ -157,19 +157,35 @@ MANY = {
 }
 
 
+LARGE = build._FORKED_MAX + 1
+"""Files of an index whose helpers are started, not forked."""
+
+
+def read(root: Path, workers: int, held: int = 0) -> dict[bytes, bytes]:
+    top = os.fsencode(root)
+    found = build.records(top, list(build.scan(top, Ignored(top))), workers, held)
+    return {path: digest + msgspec.msgpack.encode(record) for path, digest, record in found}
+
+
 def test_several_processes_read_the_same_as_one(tmp_path: Path) -> None:
     write(tmp_path, MANY)
-    root = os.fsencode(tmp_path)
-    files = list(build.scan(root, Ignored(root)))
+    alone = read(tmp_path, 1)
+    assert len(alone) == 200
+    assert read(tmp_path, 3) == alone
+    assert read(tmp_path, 3, LARGE) == alone
 
-    def read(workers: int) -> dict[bytes, bytes]:
-        return {
-            path: digest + msgspec.msgpack.encode(record)
-            for path, digest, record in build.records(root, files, workers)
-        }
 
-    assert len(read(1)) == 200
-    assert read(1) == read(3)
+def test_helpers_of_a_large_index_are_no_copies_of_it(
+    grow: Grow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = grow(MANY)
+    monkeypatch.setattr(build, "_FORKED_MAX", 100)
+    monkeypatch.setattr(build, "_STARTS_BYTES", 0)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(build, "one", lambda root, path: pytest.fail("this process read, or a copy of it"))
+    write(tmp_path, {path: f"x{number} = 1\n" for number, path in enumerate(MANY)})
+    live.apply([str(tmp_path / path) for path in MANY])
+    assert names(live) == {f"x{number}" for number in range(200)}
 
 
 def test_a_large_tree_is_read_by_several_processes(grow: Grow) -> None:
@@ -180,7 +196,6 @@ def test_a_large_tree_is_read_by_several_processes(grow: Grow) -> None:
 
 def test_what_a_dead_helper_owes_is_read_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, MANY)
-    root = os.fsencode(tmp_path)
     me, one = os.getpid(), build.one
 
     def deadly(root: bytes, path: bytes) -> build.Read:
@@ -189,7 +204,9 @@ def test_what_a_dead_helper_owes_is_read_without_it(tmp_path: Path, monkeypatch:
         return one(root, path)
 
     monkeypatch.setattr(build, "one", deadly)
-    assert len(list(build.records(root, list(build.scan(root, Ignored(root))), 2))) == 200
+    assert len(read(tmp_path, 2)) == 200
+    monkeypatch.setattr(build, "_HELPER", ["false"])
+    assert len(read(tmp_path, 2, LARGE)) == 200
 
 
 def test_a_helper_sends_batches_and_closes(tmp_path: Path) -> None:

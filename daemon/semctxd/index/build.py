@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from semctxd.ranking.records import FileRecord
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
-    from multiprocessing.process import BaseProcess
 
 UNREADABLE = b"\0"
 """What stands for the bytes of a file that cannot be read: no source text, and not those of an empty file."""
@@ -23,11 +23,13 @@ UNREADABLE = b"\0"
 Stat = tuple[int, int, int, int]
 """What must be equal for a file to be the same: mtime and ctime in ns, size in bytes, inode."""
 
-_PARALLEL_BYTES = 400_000  # below this, starting a process costs more than it saves
+_FORKED_MAX = 5000  # files: what is changed while a fork lives is there twice, and a fork is a copy of many page tables
+_FORKS_BYTES, _STARTS_BYTES = 400_000, 2_000_000  # below these, starting processes costs more than it saves
 _WORKERS_MAX = 4
 _BATCH = 16  # files; what is left of the last ones keeps only one process busy
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[tuple[bytes, bytes, FileRecord]])
+_HELPER = [sys.executable, "-P", "-c", "from semctxd.index.build import helper; helper()"]
 
 Read = tuple[bytes, bytes, FileRecord]
 """A file's absolute path, the digest of its bytes, and its record."""
@@ -77,31 +79,33 @@ def read(path: bytes) -> bytes:
         return UNREADABLE
 
 
-def records(root: bytes, files: Sequence[tuple[bytes, Stat]], workers: int = 0) -> Iterator[Read]:
-    """The records of many files, in any order, by so many helper processes (0: as many as pay)."""
+def records(root: bytes, files: Sequence[tuple[bytes, Stat]], workers: int = 0, held: int = 0) -> Iterator[Read]:
+    """The records of many files, in any order, by so many helper processes (0: as many as pay). `held`: how many files'
+    records this process holds; helpers are forks of it while they are few."""
     paths = [path for path, stat in sorted(files, key=lambda file: (-file[1][2], file[0]))]
-    if not workers and sum(stat[2] for _, stat in files) >= _PARALLEL_BYTES:
+    start, worth = (_fork, _FORKS_BYTES) if held <= _FORKED_MAX else (_start, _STARTS_BYTES)
+    if not workers and sum(stat[2] for _, stat in files) >= worth:
         workers = min(os.cpu_count() or 1, _WORKERS_MAX, len(paths))
     missing = dict.fromkeys(paths)
     if workers > 1:
-        for found in _by_helpers(root, paths, workers):
+        for found in _by_helpers(root, [paths[number::workers] for number in range(workers)], start):
             del missing[found[0]]
             yield found
     yield from (one(root, path) for path in missing)
 
 
-def _by_helpers(root: bytes, paths: Sequence[bytes], workers: int) -> Iterator[Read]:
-    from multiprocessing import get_context  # takes 20 ms, which a start from a snapshot need not pay
-    from multiprocessing.connection import Connection, wait
+Start = Callable[["Connection", bytes, Sequence[bytes]], Callable[[], object]]
+"""Starts a helper that does `send` with these; returns what waits for its end."""
 
-    context = get_context("fork")
-    pipes: dict[Connection, BaseProcess] = {}
-    for number in range(workers):
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=send, args=(theirs, root, paths[number::workers]), daemon=True)
-        process.start()
+
+def _by_helpers(root: bytes, shares: Sequence[Sequence[bytes]], start: Start) -> Iterator[Read]:
+    from multiprocessing.connection import Connection, Pipe, wait  # takes 20 ms, which a start from a snapshot need not
+
+    pipes: dict[Connection, Callable[[], object]] = {}
+    for share in shares:
+        ours, theirs = Pipe(duplex=False)
+        pipes[ours] = start(theirs, root, share)
         theirs.close()  # so that the end of the helper is the end of the pipe
-        pipes[ours] = process
     while pipes:
         for pipe in wait(list(pipes)):
             assert isinstance(pipe, Connection)
@@ -109,7 +113,33 @@ def _by_helpers(root: bytes, paths: Sequence[bytes], workers: int) -> Iterator[R
                 yield from _DECODER.decode(pipe.recv_bytes())
             except EOFError:  # it is done, or died: then this process reads what is missing
                 pipe.close()
-                pipes.pop(pipe).join()
+                pipes.pop(pipe)()
+
+
+def _fork(pipe: Connection, root: bytes, paths: Sequence[bytes]) -> Callable[[], object]:
+    from multiprocessing import get_context
+
+    process = get_context("fork").Process(target=send, args=(pipe, root, paths), daemon=True)
+    process.start()
+    return process.join
+
+
+def _start(pipe: Connection, root: bytes, paths: Sequence[bytes]) -> Callable[[], object]:
+    from subprocess import Popen
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as told:
+        told.write(_ENCODER.encode((pipe.fileno(), root, paths)))
+        told.seek(0)
+        return Popen(_HELPER, stdin=told, pass_fds=[pipe.fileno()]).wait
+
+
+def helper() -> None:
+    """What a helper process does that was started: `send`; standard input tells with what."""
+    from multiprocessing.connection import Connection
+
+    fd, root, paths = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=tuple[int, bytes, list[bytes]])
+    send(Connection(fd, readable=False), root, paths)
 
 
 def send(pipe: Connection, root: bytes, paths: Sequence[bytes]) -> None:

@@ -180,7 +180,8 @@ class LiveIndex:
         many = len(stats) >= _MANY
         now = time.time_ns()
         started = told = time.perf_counter()
-        for count, (path, digest, record) in enumerate(build.records(self.root, list(stats.items())), 1):
+        found = build.records(self.root, list(stats.items()), held=len(self._known))
+        for count, (path, digest, record) in enumerate(found, 1):
             known = self._known.get(path)
             self._known[path] = _Known(stats[path], digest, now - stats[path][1] > _SETTLED_NS)
             if known is None or known.digest != digest:
