@@ -164,7 +164,7 @@ LARGE = build._FORKED_MAX + 1
 def read(root: Path, workers: int, held: int = 0) -> dict[bytes, bytes]:
     top = os.fsencode(root)
     found = build.records(top, list(build.scan(top, Ignored(top))), workers, held)
-    return {path: digest + msgspec.msgpack.encode(record) for path, digest, record in found}
+    return {path: digest + msgspec.msgpack.encode(record) for batch in found for path, digest, record in batch}
 
 
 def test_several_processes_read_the_same_as_one(tmp_path: Path) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
+import msgspec
 import pytest
 
 from semctxd.index import store
-from semctxd.index.store import Postings
+from semctxd.index.extract import extract_text
+from semctxd.index.store import Postings, Store, Table
+from semctxd.ranking.records import FileRecord
 
 WEIGHTS = [0.5, 2.0, 1.0, 2.0, 0.25, 1.0, 4.0]
 
@@ -26,7 +31,57 @@ def test_the_best_documents_of_a_term(monkeypatch: pytest.MonkeyPatch, kept: int
         assert best("word", 2) == [(2, 2.0), (4, 2.0), (7, 4.0)]  # those that equal the last, too
         assert best("other", 1) == [(5, -0.25)]
         assert len(best("third", 1)) == 7
-    postings.remove(["word"], 7, 8)
+    postings.remove({"word": [(7, 8)]})
     assert best("word", 1) == [(2, 2.0), (4, 2.0)]
     postings.add(["word"], [9.0], 8)
     assert best("word", 1) == [(8, 9.0)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_many_spans_go_at_once_as_one_by_one(seed: int) -> None:
+    chance = random.Random(seed)
+    ids = [id for id in range(1, 60) if chance.random() < 0.7]
+    bounds = sorted(chance.sample(range(65), 2 * chance.randint(1, 8)))
+    spans = list(zip(bounds[::2], bounds[1::2], strict=True))
+    kept = [id for id in ids if not any(low <= id < high for low, high in spans)]
+    table, postings = Table(), Postings()
+    for id in ids:
+        table.append("key", id)
+        postings.add(["key"], [id / 2], id)
+    table.remove({"key": spans, "unknown": spans})
+    postings.remove({"key": spans, "unknown": spans})
+    assert list(table.get("key")) == kept and list(table.keys()) == (["key"] if kept else [])
+    assert [list(numbers) for numbers in postings.get("key")] == [kept, [id / 2 for id in kept]]
+
+
+def test_files_at_once_are_as_one_by_one() -> None:
+    def record(number: int, name: str) -> FileRecord:
+        text = f"from p import {name}\nimport m{number}\ndef {name}(key: Key) -> {name}_type: ...\nSIZE = 1\n"
+        return extract_text(f"p/m{number}.py", text)
+
+    def held(store: Store) -> list[dict[str, object]]:
+        return [
+            {key: ids for part in table.saved() for key, ids in msgspec.msgpack.decode(part).items()}
+            for table in store.tables
+        ]
+
+    together, apart = Store(), Store()
+    for numbers, name in ((range(9), "old"), (range(2, 12, 2), "new"), (range(7, 9), "newer")):
+        together.put(*(record(number, name) for number in numbers))
+        for number in numbers:
+            apart.put(record(number, name))
+    gone = ["p/m1.py", "p/m4.py", "p/unknown.py", "p/m4.py"]
+    together.drop(*gone)
+    for path in gone:
+        apart.drop(path)
+    assert held(together) == held(apart)
+    assert together.symbols.keys() == apart.symbols.keys()
+    assert together.files.keys() == apart.files.keys() == {f"p/m{number}.py" for number in (0, 2, 3, 5, 6, 7, 8, 10)}
+    assert (together.generation, together.comings) == (apart.generation, apart.comings) == (18, 12)
+
+
+def test_of_two_records_of_a_file_the_last_counts() -> None:
+    """Names that are no UTF-8 may look alike."""
+    known = Store()
+    known.put(extract_text("a.py", "one = 1\n"), extract_text("a.py", "two = 2\n"))
+    assert [symbol.name for symbol in known.symbols.values()] == ["two"]

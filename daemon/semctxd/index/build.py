@@ -26,7 +26,7 @@ Stat = tuple[int, int, int, int]
 _FORKED_MAX = 5000  # files: what is changed while a fork lives is there twice, and a fork is a copy of many page tables
 _FORKS_BYTES, _STARTS_BYTES = 400_000, 2_000_000  # below these, starting processes costs more than it saves
 _WORKERS_MAX = 4
-_BATCH = 16  # files; what is left of the last ones keeps only one process busy
+_BATCH, _BATCH_MAX = 16, 64  # files: what is left of the last ones keeps only one process busy; many share their cost
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[tuple[bytes, bytes, FileRecord]])
 _HELPER = [sys.executable, "-P", "-c", "from semctxd.index.build import helper; helper()"]
@@ -79,26 +79,33 @@ def read(path: bytes) -> bytes:
         return UNREADABLE
 
 
-def records(root: bytes, files: Sequence[tuple[bytes, Stat]], workers: int = 0, held: int = 0) -> Iterator[Read]:
-    """The records of many files, in any order, by so many helper processes (0: as many as pay). `held`: how many files'
-    records this process holds; helpers are forks of it while they are few."""
+def records(root: bytes, files: Sequence[tuple[bytes, Stat]], workers: int = 0, held: int = 0) -> Iterator[list[Read]]:
+    """The records of many files, in batches in any order, by so many helper processes (0: as many as pay). `held`: how
+    many files' records this process holds; helpers are forks of it while these are few."""
     paths = [path for path, stat in sorted(files, key=lambda file: (-file[1][2], file[0]))]
     start, worth = (_fork, _FORKS_BYTES) if held <= _FORKED_MAX else (_start, _STARTS_BYTES)
     if not workers and sum(stat[2] for _, stat in files) >= worth:
         workers = min(os.cpu_count() or 1, _WORKERS_MAX, len(paths))
     missing = dict.fromkeys(paths)
     if workers > 1:
-        for found in _by_helpers(root, [paths[number::workers] for number in range(workers)], start):
-            del missing[found[0]]
-            yield found
-    yield from (one(root, path) for path in missing)
+        for batch in _by_helpers(root, [paths[number::workers] for number in range(workers)], start):
+            for path, _, _ in batch:
+                del missing[path]
+            yield batch
+    yield from _batches(root, list(missing))
+
+
+def _batches(root: bytes, paths: Sequence[bytes]) -> Iterator[list[Read]]:
+    size = min(max(_BATCH, len(paths) // _BATCH), _BATCH_MAX)
+    for start in range(0, len(paths), size):
+        yield [one(root, path) for path in paths[start : start + size]]
 
 
 Start = Callable[["Connection", bytes, Sequence[bytes]], Callable[[], object]]
 """Starts a helper that does `send` with these; returns what waits for its end."""
 
 
-def _by_helpers(root: bytes, shares: Sequence[Sequence[bytes]], start: Start) -> Iterator[Read]:
+def _by_helpers(root: bytes, shares: Sequence[Sequence[bytes]], start: Start) -> Iterator[list[Read]]:
     from multiprocessing.connection import Connection, Pipe, wait  # takes 20 ms, which a start from a snapshot need not
 
     pipes: dict[Connection, Callable[[], object]] = {}
@@ -110,7 +117,7 @@ def _by_helpers(root: bytes, shares: Sequence[Sequence[bytes]], start: Start) ->
         for pipe in wait(list(pipes)):
             assert isinstance(pipe, Connection)
             try:
-                yield from _DECODER.decode(pipe.recv_bytes())
+                yield _DECODER.decode(pipe.recv_bytes())
             except EOFError:  # it is done, or died: then this process reads what is missing
                 pipe.close()
                 pipes.pop(pipe)()
@@ -144,8 +151,8 @@ def helper() -> None:
 
 def send(pipe: Connection, root: bytes, paths: Sequence[bytes]) -> None:
     """What a helper process does: send the records of `paths` in batches, then close the pipe."""
-    for start in range(0, len(paths), _BATCH):
-        pipe.send_bytes(_ENCODER.encode([one(root, path) for path in paths[start : start + _BATCH]]))
+    for batch in _batches(root, paths):
+        pipe.send_bytes(_ENCODER.encode(batch))
     pipe.close()
 
 

@@ -100,7 +100,7 @@ class LiveIndex:
         self.updates += 1
         tops: set[bytes] = set()
         gone: set[bytes] = set()
-        told = []
+        lost, told = [], []
         for path in dict.fromkeys(map(os.fsencode, paths)):
             folder, _, name = path.rpartition(b"/")
             if path != self.root and not path.startswith(self.root + b"/"):
@@ -115,11 +115,11 @@ class LiveIndex:
             elif tree.is_source(path) and not self._is_below_skipped(path) and (stat := build.stat_of(path)):
                 told.append((path, stat))
             elif path in self._known:
-                self._forget(path)
+                lost.append(path)
             else:
                 gone.add(path)  # a folder, or nothing that was known
-        for path in self._below(gone) if gone else ():
-            self._forget(path)
+        self._forget(lost)
+        self._forget(self._below(gone) if gone else ())
         self._take(told)
         if tops:
             self._rescan(tops)
@@ -132,8 +132,7 @@ class LiveIndex:
             text = texts.get(os.fsdecode(path))
             self.unsaved[path] = before[path] if text is None else text
         gone = [path for path in before if path not in self.unsaved]
-        for path in gone:
-            self.store.drop(build.relative(self.root, path))
+        self.store.drop(*(build.relative(self.root, path) for path in gone))
         self.apply(map(os.fsdecode, gone))
         for path in map(os.fsencode, texts):
             if tree.is_source(path) and not self._is_below_skipped(path):
@@ -156,9 +155,7 @@ class LiveIndex:
             is_root = top == self.root
             if is_root or not (tree.is_skipped(top) or top in self._ignored or self._is_below_skipped(top)):
                 found.update(build.scan(top, self._ignored))
-        for path in self._below(tops):
-            if path not in found:
-                self._forget(path)
+        self._forget([path for path in self._below(tops) if path not in found])
         self._take([file for file in found.items() if not self._is_known(*file)])
 
     def _below(self, tops: Collection[bytes]) -> list[bytes]:
@@ -180,12 +177,16 @@ class LiveIndex:
         many = len(stats) >= _MANY
         now = time.time_ns()
         started = told = time.perf_counter()
-        found = build.records(self.root, list(stats.items()), held=len(self._known))
-        for count, (path, digest, record) in enumerate(found, 1):
-            known = self._known.get(path)
-            self._known[path] = _Known(stats[path], digest, now - stats[path][1] > _SETTLED_NS)
-            if known is None or known.digest != digest:
-                self.store.put(record)
+        count = 0
+        for batch in build.records(self.root, list(stats.items()), held=len(self._known)):
+            changed = []
+            for path, digest, record in batch:
+                known = self._known.get(path)
+                self._known[path] = _Known(stats[path], digest, now - stats[path][1] > _SETTLED_NS)
+                if known is None or known.digest != digest:
+                    changed.append(record)
+            self.store.put(*changed)
+            count += len(batch)
             if many:
                 clock = time.perf_counter()
                 self.scan = Scan(count, len(stats), clock - started)
@@ -204,9 +205,10 @@ class LiveIndex:
         self._known[path] = _Known(stat, known.digest, now - stat[1] > _SETTLED_NS)
         return True
 
-    def _forget(self, path: bytes) -> None:
-        del self._known[path]
-        self.store.drop(build.relative(self.root, path))
+    def _forget(self, paths: Collection[bytes]) -> None:
+        for path in paths:
+            del self._known[path]
+        self.store.drop(*(build.relative(self.root, path) for path in paths))
 
     # -- snapshot ---------------------------------------------------------------------------------
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import compress
+from itertools import compress, pairwise
 from sys import intern
 from typing import TypeVar
 
@@ -26,6 +27,9 @@ _BEST_MAX = 100  # terms whose best documents are kept, for as long as nothing c
 _PART = 256  # keys of a table that are saved at once: large buffers would leave holes in the heap
 Buffer = bytes | msgspec.Raw
 T = TypeVar("T")
+N = TypeVar("N", int, float)
+Gone = Mapping[str, Sequence[tuple[int, int]]]
+"""Keys -> the ids that each loses, in order: from one (inclusive) to another (exclusive)."""
 _NOTHING: tuple[Sequence[int], Sequence[float]] = ((), ())
 
 
@@ -47,11 +51,11 @@ class Table:
         else:
             found.append(id)
 
-    def remove(self, keys: Iterable[str], low: int, high: int) -> None:
-        """Drop the ids from `low` up to `high` (exclusive) of each key."""
-        for key in keys:
+    def remove(self, gone: Gone) -> None:
+        """Drop ids."""
+        for key, spans in gone.items():
             if (found := self._ids.get(key)) is not None:
-                del found[bisect_left(found, low) : bisect_left(found, high)]
+                _cut(found, _places(found, spans))
                 if not found:
                     del self._ids[key]
 
@@ -98,14 +102,15 @@ class Postings:
                 found[0].append(id)
                 found[1].append(weight)
 
-    def remove(self, terms: Iterable[str], low: int, high: int) -> None:
-        """Drop the documents from `low` up to `high` (exclusive)."""
+    def remove(self, gone: Gone) -> None:
+        """Drop documents."""
         self._best.clear()
-        for term in terms:
+        for term, spans in gone.items():
             if (found := self._lists.get(term)) is not None:
                 ids, weights = found
-                start, end = bisect_left(ids, low), bisect_left(ids, high)
-                del ids[start:end], weights[start:end]
+                places = _places(ids, spans)
+                _cut(ids, places)
+                _cut(weights, places)
                 if not ids:
                     del self._lists[term]
 
@@ -134,6 +139,25 @@ class Postings:
         """See Table."""
         kept = msgspec.msgpack.decode(part, type=dict[str, tuple[bytes, bytes]])
         self._lists.update((term, (array("I", ids), array("f", weights))) for term, (ids, weights) in kept.items())
+
+
+def _places(ids: array[int], spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where ids stand, and end."""
+    found, end = [], 0
+    for low, high in spans:
+        start = bisect_left(ids, low, end)
+        end = bisect_left(ids, high, start, min(len(ids), start + high - low))
+        found.append((start, end))
+    return found
+
+
+def _cut(numbers: array[N], places: Sequence[tuple[int, int]]) -> None:
+    """Drop what stands there. What is kept moves once, however many places there are."""
+    to = places[0][0]
+    for (_, end), (start, _) in pairwise(places):
+        numbers[to : to + start - end] = numbers[end:start]
+        to += start - end
+    del numbers[to : places[-1][1]]
 
 
 def _parts(entries: Mapping[str, T], said: Callable[[T], object]) -> Iterator[bytes]:
@@ -216,25 +240,28 @@ class Store:
             found = self._bodies[id] = lexing.body(self.symbols[id].body or "")
         return found
 
-    def put(self, record: FileRecord) -> None:
-        """Add a file, or replace it."""
-        known = self._remove(record.path)
-        self.comings += known is None
-        self.importing += known is None or _said(known) != _said(record)
-        self.mentioning += known is None or known.mentions != record.mentions
-        first = self._next
-        self.enter(record, first)
-        self.importers.add(imported(record.imports), first)
-        self.by_module.add(_modules(record), first)
-        for id, symbol in enumerate(record.symbols, first):
-            self.postings.add(symbol.terms.split(), memoryview(symbol.weights).cast("f"), id)
-            symbol.weights = b""  # they are in the postings now
-            self.by_name.append(symbol.name, id)
-            if symbol.returns and symbol.is_callable:
-                self.by_return.add(set(IDENTIFIER.findall(symbol.returns)), id)
-            if symbol.params:
-                self.by_parameter.add(set(symbol.params.split()), id)
-        self.generation += 1
+    def put(self, *records: FileRecord) -> None:
+        """Add files, or replace them; many at once cost less."""
+        latest = {record.path: record for record in records}
+        known = self._remove(latest)
+        for record in latest.values():
+            before = known.get(record.path)
+            self.comings += before is None
+            self.importing += before is None or _said(before) != _said(record)
+            self.mentioning += before is None or before.mentions != record.mentions
+            first = self._next
+            self.enter(record, first)
+            self.importers.add(imported(record.imports), first)
+            self.by_module.add(_modules(record), first)
+            for id, symbol in enumerate(record.symbols, first):
+                self.postings.add(symbol.terms.split(), memoryview(symbol.weights).cast("f"), id)
+                symbol.weights = b""  # they are in the postings now
+                self.by_name.append(symbol.name, id)
+                if symbol.returns and symbol.is_callable:
+                    self.by_return.add(set(IDENTIFIER.findall(symbol.returns)), id)
+                if symbol.params:
+                    self.by_parameter.add(set(symbol.params.split()), id)
+            self.generation += 1
 
     def enter(self, record: FileRecord, first: int) -> None:
         """Add a file that the tables have already, or will."""
@@ -256,46 +283,47 @@ class Store:
                 symbol.qualname = symbol.name
             self.symbols[id] = symbol
 
-    def drop(self, path: str) -> bool:
-        """Forget a file. Whether it was known."""
-        known = self._remove(path)
-        if known is None:
-            return False
-        self.generation += 1
-        self.comings += 1
-        self.importing += 1
-        self.mentioning += 1
-        return True
+    def drop(self, *paths: str) -> None:
+        """Forget files, known or not."""
+        count = len(self._remove(paths))
+        self.generation += count
+        self.comings += count
+        self.importing += count
+        self.mentioning += count
 
-    def _remove(self, path: str) -> FileRecord | None:
-        record = self.files.pop(path, None)
-        if record is None:
-            return None
-        self.unread.discard(path)
-        first = self._first.pop(path)
-        last = first + len(record.symbols) + 1
-        self.importers.remove(imported(record.imports), first, last)
-        self.by_module.remove(_modules(record), first, last)
-        del self._paths[first]
-        self._folders[path.rpartition("/")[0]].remove(path)
-        for key, value, count, _ in record.marks:
-            del self.marks[key, value][path]
-            self.mark_counts[key, value] -= count
-        terms: set[str] = set()
-        parameters: set[str] = set()
-        returned: set[str] = set()
-        for symbol in record.symbols:
-            terms.update(symbol.terms.split())
-            parameters.update(symbol.params.split())
-            if symbol.is_callable:
-                returned.update(IDENTIFIER.findall(symbol.returns))
-            del self.symbols[symbol.id]
-            self._bodies.pop(symbol.id, None)
-        self.postings.remove(terms, first, last)
-        self.by_name.remove({symbol.name for symbol in record.symbols}, first, last)
-        self.by_parameter.remove(parameters, first, last)
-        self.by_return.remove(returned, first, last)
-        return record
+    def _remove(self, paths: Iterable[str]) -> dict[str, FileRecord]:
+        """Take files out of everything; those that were known."""
+        known = sorted({(first, path) for path in paths if (first := self._first.get(path))})
+        gone: tuple[defaultdict[str, list[tuple[int, int]]], ...] = tuple(defaultdict(list) for _ in self.tables)
+        removed = {}
+        for first, path in known:
+            record = removed[path] = self.files.pop(path)
+            span = first, first + len(record.symbols) + 1
+            self.unread.discard(path)
+            del self._first[path], self._paths[first]
+            self._folders[path.rpartition("/")[0]].remove(path)
+            for key, value, count, _ in record.marks:
+                del self.marks[key, value][path]
+                self.mark_counts[key, value] -= count
+            terms: set[str] = set()
+            parameters: set[str] = set()
+            returned: set[str] = set()
+            for symbol in record.symbols:
+                terms.update(symbol.terms.split())
+                parameters.update(symbol.params.split())
+                if symbol.is_callable:
+                    returned.update(IDENTIFIER.findall(symbol.returns))
+                del self.symbols[symbol.id]
+                self._bodies.pop(symbol.id, None)
+            names = {symbol.name for symbol in record.symbols}
+            said = terms, names, parameters, returned, imported(record.imports), _modules(record)  # as `tables`
+            for keys, lost in zip(said, gone, strict=True):
+                for key in keys:
+                    lost[key].append(span)
+        for table, lost in zip(self.tables, gone, strict=True):
+            if lost:
+                table.remove(lost)
+        return removed
 
 
 def imported(statements: Iterable[Import]) -> set[str]:
