@@ -22,7 +22,7 @@ from semctx.protocol import METHODS
 from semctxd.config.schema import Config
 from semctxd.lsp.requests import READ_ONLY
 
-CLIENT_ERRORS = ("DaemonUnavailable", "ConnectionLost", "Timeout")
+CLIENT_ERRORS = ("DaemonUnavailable", "ConnectionLost", "NoServiceManager", "FileUnusable", "Timeout")
 """Raised by a client, never sent."""
 
 _JSON = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "None": "null", "Any": "any JSON"}
@@ -210,6 +210,8 @@ client's Python is. For a connection that does not greet, the daemon's own envir
 * `events/changes {{"root", "epoch", "count"}}`: files of a workspace changed; its epoch now, and how many changes.
 * `events/sessions {{"root", "name", "state", "why"}}`: a child process of a workspace has another state (see
   [SessionState](#sessionstate)).
+* `events/metrics`, `events/health`: once a second, the results of `metrics/get` and of `health` without a root.
+* `events/log`: a line of the daemon's log, as an object.
 * `events/lost {{"count"}}`: so many notifications were left out, as the client had not read those before. It comes to
   every subscriber, as soon as they are read; what was missed can be asked for (`health`, `metrics/get`).
 
