@@ -57,7 +57,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Print a table: figures of the whole model on the held-out half, and what each group adds."""
+    """Print a table: figures of the trials, each of what it did not see, and what they lose without each group."""
     parser = argparse.ArgumentParser(prog="python -m bench worth", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tasks", metavar="DIR", required=True)
     parser.add_argument("--trials", metavar="DIR", type=Path, required=True, help="the folder of `train --trials`")

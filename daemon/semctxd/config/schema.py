@@ -28,7 +28,7 @@ Text = Annotated[str, Meta(min_length=1)]
 
 
 class Cache(Struct, frozen=True, forbid_unknown_fields=True):
-    """Bounds of the answers kept in memory, for each workspace."""
+    """Bounds of the answers kept in memory, of all workspaces together."""
 
     ttl_s: Seconds = 300.0
     max_entries: Count = 10_000
