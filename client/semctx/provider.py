@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 _LANGUAGES = ("python",)
+_EXAMPLE_S = 2.0  # the context waits so long for examples, and no longer
 _EXAMPLE_PLACES = 50  # where an example of a type is looked for
 
 R = TypeVar("R")
@@ -215,8 +216,15 @@ class LSPSemanticContextProvider:
         """A line of the repository that uses a type; "" where there is none, or none can be had."""
         try:
             found = await self._counted(
-                daemon.references(
-                    symbol["qualname"], file=symbol["file"], limits={"symbols": 1, "places": _EXAMPLE_PLACES}
+                daemon.request(
+                    "symbols/references",
+                    {
+                        "root": daemon.root,
+                        "name": symbol["qualname"],
+                        "file": symbol["file"],
+                        "limits": {"symbols": 1, "places": _EXAMPLE_PLACES},
+                    },
+                    timeout=min(_EXAMPLE_S, self.config.timeout),
                 )
             )
         except SemctxError:
