@@ -98,8 +98,10 @@ async def test_three_symbols_are_asked_about_at_once_and_one_that_fails_leaves_t
             assert asked.get_metrics()["queries"]["success"] == 4
 
 
-async def test_a_server_that_says_nothing_leaves_out_examples(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with daemon_at(config=configured(command("rude", "hangs"))) as daemon:
+async def test_a_server_that_says_nothing_leaves_out_examples(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with daemon_at(config=configured(command("rude", "hangs", tmp_path / "record"))) as daemon:
         monkeypatch.setenv("SEMCTX_SOCKET", daemon.socket)
         monkeypatch.setattr("semctx.provider._EXAMPLE_S", 0.2)
         async with provider(repo) as asked:
