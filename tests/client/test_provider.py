@@ -98,15 +98,16 @@ async def test_three_symbols_are_asked_about_at_once_and_one_that_fails_leaves_t
             assert asked.get_metrics()["queries"]["success"] == 4
 
 
-async def test_a_server_that_says_nothing_leaves_out_examples(
-    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with daemon_at(config=configured(command("rude", "hangs", tmp_path / "record"))) as daemon:
+async def test_a_server_that_says_nothing_leaves_out_examples(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with daemon_at(config=configured(command("gathering", "4"))) as daemon:
         monkeypatch.setenv("SEMCTX_SOCKET", daemon.socket)
         monkeypatch.setattr("semctx.provider._EXAMPLE_S", 0.2)
         async with provider(repo) as asked:
             context = await asked.get_context_for_intent(INTENT)
-            assert {one.example_usage for one in context.available_types} == {""}
+            examples = [one.example_usage for one in context.available_types]
+            assert len(examples) == 3 and all(
+                one.startswith("from shop.") for one in examples
+            )  # how to import it, alone
             assert asked.get_metrics()["errors"] == {"Timeout": 3}
 
 
