@@ -99,7 +99,7 @@ async def test_three_symbols_are_asked_about_at_once_and_one_that_fails_leaves_t
 
 
 async def test_a_server_that_says_nothing_leaves_out_examples(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with daemon_at(config=configured(command("gathering", "4"))) as daemon:
+    with daemon_at(config=configured(command("gathering", "4")) + "\n[daemon]\ndeadline_s = 3\n") as daemon:
         monkeypatch.setenv("SEMCTX_SOCKET", daemon.socket)
         monkeypatch.setattr("semctx.provider._EXAMPLE_S", 0.2)
         async with provider(repo) as asked:
