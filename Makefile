@@ -26,7 +26,7 @@ $(INSTALLED): pyproject.toml
 
 $(DJANGO)/django: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(DJANGO) "django==5.2.*"
-	@touch $@
+	@touch $(DJANGO)/pyproject.toml $@  # a project of its own: this one ignores it
 
 demo: $(DJANGO)/django
 	@BIN=$(BIN) REPOSITORY=$(DJANGO) sh docs/demo.sh

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 CACHE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ".demo")
 """Where what benchmarks need is installed, at the first use."""
@@ -27,6 +28,7 @@ def ensure(path: str | None) -> str:
         if not os.path.isdir(os.path.join(path, "django")):
             command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", path, _REQUIREMENT]
             subprocess.run(command, check=True)
+            Path(path, "pyproject.toml").touch()  # a project of its own: the one around it ignores it
     if not os.path.isdir(path):
         raise SystemExit(f"{path} is no folder")
     return os.path.realpath(path)

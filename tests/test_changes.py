@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from semctxd.tree import is_left_out
 from tests.conftest import Daemon, Wire, daemon_at
 
 pytestmark = pytest.mark.proof
@@ -538,3 +539,33 @@ def test_a_memory_map_is_seen_at_once_where_trees_are_swept(repo: Path) -> None:
         with (repo / "one.py").open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
             memory[:] = memory[:].replace(b"int", b"str")
             assert kind(client, repo) == "str"
+
+
+def test_a_root_that_another_project_leaves_out_says_so(patient: Daemon, repo: Path) -> None:
+    client = patient.client()
+    (repo.parent / "pyproject.toml").write_text("")
+    hidden = repo.parent / ".demo"
+    repo.rename(hidden)
+    (hidden / "pyproject.toml").unlink(missing_ok=True)
+    assert client.ask("symbols/overview", root=str(hidden))["degraded"] == ["outer-project"]
+    assert any("pyproject.toml" in reason for reason in client.ask("health")["reasons"])
+    (hidden / "pyproject.toml").write_text("")
+    assert "degraded" not in client.ask("symbols/overview", root=str(hidden))
+    (hidden / "pyproject.toml").unlink()
+    assert client.ask("symbols/overview", root=str(hidden))["degraded"] == ["outer-project"]
+    shown = repo.parent / "demo"
+    hidden.rename(shown)
+    assert "degraded" not in client.ask("symbols/overview", root=str(shown))
+
+
+def test_which_roots_their_project_leaves_out(tmp_path: Path) -> None:
+    root = tmp_path / "outer/inner"
+    root.mkdir(parents=True)
+    assert not is_left_out(os.fsencode(root))
+    (tmp_path / "outer/ty.toml").write_text("")
+    assert not is_left_out(os.fsencode(root))
+    (tmp_path / "outer/.git").mkdir()
+    (tmp_path / "outer/.gitignore").write_text("inner/\n")
+    assert is_left_out(os.fsencode(root))
+    (root / "ty.toml").write_text("")
+    assert not is_left_out(os.fsencode(root))

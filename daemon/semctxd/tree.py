@@ -32,6 +32,20 @@ CONFIGURATION = CONFIGURATION_ABOVE | {
 }  # fmt: skip
 
 
+PROJECT_FILES = (b"pyproject.toml", b"ty.toml")
+
+
+def is_left_out(root: bytes) -> bool:
+    """Whether a root lies in a project that leaves it out: the nearest folder with a file of PROJECT_FILES stands
+    above, and the root is hidden or ignored there. A server that takes that project for its own knows little of it."""
+    project = root
+    while not any(os.path.exists(project + b"/" + name) for name in PROJECT_FILES):
+        if project == b"/":
+            return False
+        project = os.path.dirname(project)
+    return b"/." in root[len(project) :] or root in Ignored(project)
+
+
 def is_source(name: bytes) -> bool:
     """Whether a file of that name holds code that is indexed."""
     return name.endswith(SOURCE_SUFFIXES)

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from semctx.errors import SemctxError
-from semctxd import logs
+from semctxd import logs, tree
 from semctxd.cache import Cache, Shelf
 from semctxd.child.base import Child, Spawn
 from semctxd.child.messages import Reply
@@ -36,13 +36,13 @@ from semctxd.lsp.servers import Servers
 from semctxd.lsp.session import Host, LspSession
 from semctxd.metrics import Histogram
 from semctxd.model import ANY, DISK, Change, Key, Overlays, What
-from semctxd.tree import sayable
 from semctxd.watch.trees import Gate
 
 Publish = Callable[[str, dict[str, Any]], None]
 
 _log = logs.get("workspace")
 
+_SHAPES_PROJECTS = ("/pyproject.toml", "/ty.toml", "/.gitignore")
 _SEEN_S = 30.0  # how long a change is remembered at least: much longer than the witness is late
 
 
@@ -84,7 +84,7 @@ class Workspace:
         self._seen: tuple[set[str], set[str]] = (set(), set())  # paths changed lately, and before: for the witness
         self._seen_since = 0.0
         self.trees = gate.open(root, self.apply)
-        self.standing = frozenset() if gate.proves else frozenset({"unproven"})  # of `degraded`, what never passes
+        self.standing = self._standing()
         self.indexer = IndexerSession(root=root, env=os.environ, terms=terms, spawn=spawn, changed=self._changed)
         self.servers = Servers(Host(root, terms, spawn, self._changed, self._watch, self.apply), settings)
 
@@ -121,7 +121,7 @@ class Workspace:
     def folder_names(self) -> set[str]:
         """The watched folders in the root."""
         inside = os.fsencode(self.root)
-        return {sayable(os.fsdecode(folder)) for folder in self.trees.folders if folder.startswith(inside)}
+        return {tree.sayable(os.fsdecode(folder)) for folder in self.trees.folders if folder.startswith(inside)}
 
     @property
     def sessions(self) -> list[Child]:
@@ -132,6 +132,11 @@ class Workspace:
     def config(self) -> Config:
         """What holds here: the user's configuration, and what the workspace's own file may say."""
         return self.settings.config
+
+    def _standing(self) -> frozenset[str]:
+        """Of `degraded`, what keeps no answer from being kept."""
+        unproven = set() if self._gate.proves else {"unproven"}
+        return frozenset(unproven | ({"outer-project"} if tree.is_left_out(os.fsencode(self.root)) else set()))
 
     @property
     def degraded(self) -> frozenset[str]:
@@ -185,6 +190,8 @@ class Workspace:
             self.servers.reroute()  # the workspace may have another interpreter now
         if any(change.what is What.EVERYTHING or change.path in self._own_files for change in changes):
             self.reconfigure()
+        if any(change.path.endswith(_SHAPES_PROJECTS) for change in changes):
+            self.standing = self._standing()
         self._remember(changes)
         self._publish("changes", {"root": self.root, "epoch": self.epoch, "count": len(changes)})
 
