@@ -7,11 +7,11 @@ of the repository. The figures to believe are those of `python -m bench relevanc
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from semctxd.index.extract import extract
 from semctxd.index.live import LiveIndex
 from semctxd.ranking.features import FEATURES, candidates, columns
 from semctxd.ranking.gather import gather
+
+T = TypeVar("T")
 
 CANDIDATES = 200
 USED, NOT_USED, NEUTRAL = 1, 0, 2
@@ -55,6 +57,14 @@ def of_repository(folder: str, repository: str, tasks: list[Task], sparing: bool
     live = LiveIndex(str(root(folder, repository)))
     live.refresh()
     return [example for number, task in enumerate(tasks) for example in _of_task(live, task, _forms(number, sparing))]
+
+
+def unseen(apart: Iterable[tuple[set[str], T]], examples: Sequence[Example]) -> Iterator[tuple[T, Example]]:
+    """Each example with what was made without its repository; `apart`: the repositories left out, and what was made."""
+    for without, made in apart:
+        for example in examples:
+            if example.repository in without:
+                yield made, example
 
 
 def _forms(number: int, sparing: bool) -> tuple[Form, ...]:

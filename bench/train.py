@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import plot
-from bench.examples import Example, collect
+from bench.examples import Example, collect, unseen
 from bench.fitting import CALIBRATED, KINDS, Settings, calibration, encode, fit, of_kind, rows, table_of
 from bench.scoring import MAIN_FIGURES, Answer, Judged, averages, tier
 from bench.tasks import FORMS, Form, Task, folds, load
@@ -104,12 +104,7 @@ def train(mined: Sequence[Example], own: Sequence[Example], parts: int, settings
     calibrations = {
         kind: calibration(
             kind,
-            [
-                (example, ensembles[of])
-                for without, ensembles in zip(left_out, apart, strict=True)
-                for example in everything
-                if example.repository in without
-            ],
+            [(example, ensembles[of]) for ensembles, example in unseen(zip(left_out, apart, strict=True), everything)],
             _PRECISION,
         )
         for kind, (of, _) in CALIBRATED.items()
@@ -140,9 +135,8 @@ def judge(trained: Trained, shown: Sequence[Example], tasks: dict[str, Task], fo
     """What the trials say to the tasks in one form, each of the repositories that it did not see."""
     return [
         Judged(tasks[example.task], answer(ensembles, example))
-        for without, ensembles in [(without, model.by_kind()) for without, model in trained.trials]
-        for example in shown
-        if example.form == form and example.repository in without
+        for ensembles, example in unseen([(without, model.by_kind()) for without, model in trained.trials], shown)
+        if example.form == form
     ]
 
 

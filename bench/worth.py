@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.examples import Example, collect
+from bench.examples import Example, collect, unseen
 from bench.scoring import Judged, averages
 from bench.tasks import Form, Task, folds, load
 from bench.train import answer
@@ -75,10 +75,7 @@ def main(arguments: list[str]) -> int:
     parts = folds((example.repository for example in own), len(models))
     asked = {
         form: [
-            (model, example)
-            for model, part in zip(models, parts, strict=True)
-            for example in own
-            if example.form == form and example.repository in part
+            (model, example) for model, example in unseen(zip(parts, models, strict=True), own) if example.form == form
         ]
         for form in _FORMS
     }

@@ -42,7 +42,7 @@ Publish = Callable[[str, dict[str, Any]], None]
 
 _log = logs.get("workspace")
 
-_SHAPES_PROJECTS = ("/pyproject.toml", "/ty.toml", "/.gitignore")
+_SHAPES_PROJECTS = tuple("/" + os.fsdecode(name) for name in (*tree.PROJECT_FILES, *sorted(tree.IGNORE_FILES)))
 _SEEN_S = 30.0  # how long a change is remembered at least: much longer than the witness is late
 
 
@@ -190,7 +190,7 @@ class Workspace:
             self.servers.reroute()  # the workspace may have another interpreter now
         if any(change.what is What.EVERYTHING or change.path in self._own_files for change in changes):
             self.reconfigure()
-        if any(change.path.endswith(_SHAPES_PROJECTS) for change in changes):
+        if any(change.what is What.EVERYTHING or change.path.endswith(_SHAPES_PROJECTS) for change in changes):
             self.standing = self._standing()
         self._remember(changes)
         self._publish("changes", {"root": self.root, "epoch": self.epoch, "count": len(changes)})

@@ -283,7 +283,7 @@ class Child(Kind):
             tail = process.stderr_tail()
             why = self.why or f"{self.name} ended with exit code {process.code}" + (f": {tail}" if tail else "")
             if not process.was_killed:
-                self.failed()
+                self.ended_itself()
             error = self.crashed(why)
             error.hint = self._hint or error.hint
             self._down(why, error)

@@ -42,7 +42,7 @@ class Kind:
     def message(self, message: Message) -> None:
         """A request or notification of the child."""
 
-    def failed(self) -> None:
+    def ended_itself(self) -> None:
         """The process ended, or had to be ended, and nobody else killed it; what was under way still is."""
 
     def crashed(self, why: str) -> SemctxError:

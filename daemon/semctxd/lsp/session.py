@@ -129,7 +129,7 @@ class LspSession(Child):
         self._suspects = Suspects()
         super().restart()
 
-    def failed(self) -> None:
+    def ended_itself(self) -> None:
         """See Child: what it was asked about is suspect, if it ever answered anything."""
         if self._serves:
             under_way = [subject(asked) for _, asked in self.requests.waiting() if asked.sent_at]
