@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import asynccontextmanager, suppress
 from functools import partial, wraps
 
 from semctx import calls, code_calls, paths, roots, spawn, symbol_calls, wire
@@ -23,7 +22,7 @@ from semctx.replay import Replay
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
     from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 MAX_UNDER_WAY = 256
 """Requests of one connection that the daemon works on at once; more than that wait here."""
-
-_CHUNK_BYTES = 1 << 18
 
 
 async def connect(
@@ -106,8 +103,11 @@ class Connection:
 
     async def open(self) -> None:
         """Connect, if there is no living connection; every request does so by itself. Raises SemctxError."""
-        async with _limit("session/hello", self.timeout):
-            await self._open()
+        try:
+            async with asyncio.timeout(self.timeout):
+                await self._open()
+        except TimeoutError:
+            raise wire.timed_out("session/hello", self.timeout) from None
 
     async def close(self) -> None:
         """Leave the daemon: requests under way fail with ConnectionLost; another request would connect again."""
@@ -127,11 +127,15 @@ class Connection:
         connection's) Timeout, upon which the daemon is told to give up.
         """
         seconds = self.timeout if timeout is None else timeout
-        async with _limit(method, seconds), self._slots:
-            stream = await self._open()
-            result = await stream.request(method, params or {})
-            self._replay.note(method, params or {})
-            return result
+        params = params or {}
+        try:
+            async with asyncio.timeout(seconds), self._slots:
+                stream = await self._open()
+                result = await stream.request(method, params)
+        except TimeoutError:
+            raise wire.timed_out(method, seconds) from None
+        self._replay.note(method, params)
+        return result
 
     context = _method(calls.context)
     files = _method(calls.files)
@@ -179,8 +183,8 @@ class Connection:
 
     async def _connect(self) -> _Stream:
         connected = await self._socket()
-        reader, writer = await asyncio.open_unix_connection(sock=connected)
-        stream = _Stream(reader, writer, self._on_notification)
+        stream = _Stream(self._on_notification)
+        await asyncio.get_running_loop().create_unix_connection(lambda: stream, sock=connected)
         try:
             greeting = wire.hello_params(os.environ, self._view, restore=self.daemon is not None)
             self.daemon = wire.check_hello(await stream.request("session/hello", greeting))
@@ -208,64 +212,67 @@ class Connection:
             raise
 
 
-class _Stream:
-    """The life of one socket: its reader task, and the requests that wait for their replies."""
+class _Stream(asyncio.Protocol):
+    """The life of one socket, and the requests that wait for their replies."""
 
-    def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        on_notification: Callable[[str, Any], None] | None,
-    ) -> None:
-        self.ended = False
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, on_notification: Callable[[str, Any], None] | None) -> None:
         self._on_notification = on_notification
+        self._decoder = Decoder(headers=False)
+        self._loop = asyncio.get_running_loop()
         self._number = 0
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._task = asyncio.create_task(self._read(), name="semctx reader")
+        self._left = asyncio.Event()
+        self._transport: asyncio.WriteTransport
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can be asked any more."""
+        return self._transport.is_closing()
 
     async def request(self, method: str, params: Mapping[str, Any]) -> Any:
+        """The result. Raises SemctxError."""
         if self.ended:  # between `_open` and here
             raise wire.lost()
         self._number = number = self._number + 1
         line = wire.encode(method, params, number)
-        reply = self._waiting[number] = asyncio.get_running_loop().create_future()
+        reply = self._waiting[number] = self._loop.create_future()
         try:
-            self._writer.write(line)
-            with suppress(ConnectionError):  # the reader sees the end, too, and fails all who wait
-                await self._writer.drain()
+            self._transport.write(line)
             return wire.result(await reply)
         except asyncio.CancelledError:
             if not self.ended:
-                self._writer.write(wire.cancel(number))
+                self._transport.write(wire.cancel(number))
             raise
         finally:
             del self._waiting[number]
 
     async def close(self) -> None:
+        """Leave, and fail all who wait."""
         self._end("it was closed")
-        self._task.cancel()
-        await asyncio.wait([self._task])
-        with suppress(OSError):
-            await self._writer.wait_closed()
+        await self._left.wait()
 
-    async def _read(self) -> None:
-        decoder = Decoder(headers=False)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        self._transport = transport  # type: ignore[assignment]  # this kind can be written to
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
         try:
-            while data := await self._reader.read(_CHUNK_BYTES):
-                for line in decoder.feed(data):
-                    self._take(wire.decode(line))
-            self._end("")
-        except (OSError, FrameError, SemctxError) as error:
+            for line in self._decoder.feed(data):
+                self._take(wire.decode(line))
+        except (FrameError, SemctxError) as error:
             self._end(str(error))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        self._end(str(exc or ""))
+        self._left.set()
 
     def _take(self, message: dict[str, Any]) -> None:
         if "method" in message:
             if self._on_notification is not None:
                 # not called from here: what it raises is its own affair, and goes to the loop's handler
-                loop = asyncio.get_running_loop()
-                loop.call_soon(self._on_notification, message["method"], message.get("params"))
+                self._loop.call_soon(self._on_notification, message["method"], message.get("params"))
         elif (number := message.get("id")) is None:  # the daemon could not read one of them
             for reply in self._waiting.values():
                 _settle(reply, message)
@@ -273,8 +280,7 @@ class _Stream:
             _settle(self._waiting[number], message)
 
     def _end(self, reason: str) -> None:
-        self.ended = True
-        self._writer.close()
+        self._transport.close()
         for reply in self._waiting.values():
             if not reply.done():
                 reply.set_exception(wire.lost(reason))
@@ -289,12 +295,3 @@ def _discard(opening: asyncio.Future[socket.socket]) -> None:
     """Close a socket that came after its connection had been given up."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
-
-
-@asynccontextmanager
-async def _limit(method: str, seconds: float) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError:
-        raise wire.timed_out(method, seconds) from None

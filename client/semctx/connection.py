@@ -120,8 +120,9 @@ class Connection:
             self._socket = None
 
     def open(self) -> None:
-        """Connect, if there is no living connection; every request does so by itself. Raises SemctxError."""
-        self._open(time.monotonic() + self.timeout)
+        """Connect, if there is no connection; every request does so by itself. Raises SemctxError."""
+        if self._socket is None:
+            self._open(time.monotonic() + self.timeout)
 
     def request(self, method: str, params: Mapping[str, Any] | None = None, timeout: float | None = None) -> Any:
         """The result of any method of the protocol, as its JSON says.
@@ -131,9 +132,10 @@ class Connection:
         """
         seconds = self.timeout if timeout is None else timeout
         deadline = time.monotonic() + seconds
-        connection = self._open(deadline)
-        result = self._exchange(connection, method, params or {}, seconds, deadline)
-        self._replay.note(method, params or {})
+        params = params or {}
+        connection = self._socket or self._open(deadline)
+        result = self._exchange(connection, method, params, seconds, deadline, again=True)
+        self._replay.note(method, params)
         return result
 
     context = _method(calls.context)
@@ -178,12 +180,12 @@ class Connection:
             return True
         deadline = time.monotonic() + timeout
         try:
-            while _receive(self._socket, deadline):
-                pass
+            while True:
+                self._messages(self._socket, deadline)
         except TimeoutError:
             return False
-        self.close()
-        return True
+        except SemctxError:
+            return True
 
     def listen(self) -> NoReturn:
         """Wait for notifications, until the connection ends with a SemctxError (ConnectionLost). It is not made again:
@@ -192,18 +194,14 @@ class Connection:
             if self._socket is None:
                 raise wire.lost()
             for message in self._messages(self._socket, time.monotonic() + _FOREVER_S):
-                self._notify(message)
+                if "method" in message:
+                    self._notify(message)
 
-    def _notify(self, message: dict[str, Any]) -> bool:
-        """Whether it was a notification; it is told if somebody wants to know."""
-        if "method" in message and self._on_notification is not None:
+    def _notify(self, message: dict[str, Any]) -> None:
+        if self._on_notification is not None:
             self._on_notification(message["method"], message.get("params"))
-        return "method" in message
 
     def _open(self, deadline: float) -> socket.socket:
-        if self._socket is not None and not _ended(self._socket):
-            return self._socket
-        self.close()
         connection = spawn.open_socket(paths.socket_path(), deadline, start=self._start)
         self._socket = connection
         self._decoder = Decoder(headers=False)
@@ -230,7 +228,9 @@ class Connection:
         params: Mapping[str, Any],
         seconds: float,
         deadline: float,
+        again: bool = False,
     ) -> Any:
+        """The result of one request. `again`: where the daemon left before it took the request, another is asked."""
         self._number = number = self._number + 1
         line = wire.encode(method, params, number)
         try:
@@ -241,6 +241,8 @@ class Connection:
             raise wire.timed_out(method, seconds) from None
         except OSError as error:
             self.close()
+            if again:
+                return self._exchange(self._open(deadline), method, params, seconds, deadline)
             raise wire.lost(error.strerror) from error
         except BaseException:
             self.close()
@@ -259,18 +261,20 @@ class Connection:
         reply = None
         while reply is None:
             for message in self._messages(connection, deadline):
-                # without an id: the daemon could not read the request
-                if not self._notify(message) and message.get("id") in (number, None):
+                if "method" in message:
+                    self._notify(message)
+                elif message.get("id") in (number, None):  # without an id: the daemon could not read the request
                     reply = message
         return reply
 
     def _messages(self, connection: socket.socket, deadline: float) -> list[dict[str, Any]]:
         """The messages that have come by now. At the connection's end it raises SemctxError."""
+        connection.settimeout(_left(deadline))
         try:
-            if data := _receive(connection, deadline):
+            if data := connection.recv(_CHUNK_BYTES):
                 return [wire.decode(line) for line in self._decoder.feed(data)]
             raise wire.lost()
-        except FrameError as error:
+        except (ConnectionError, FrameError) as error:
             self.close()
             raise wire.lost(error) from error
         except SemctxError:
@@ -283,26 +287,6 @@ class Connection:
             connection.sendall(wire.cancel(number))
         except OSError:
             self.close()
-
-
-def _ended(connection: socket.socket) -> bool:
-    """Whether the daemon has left an idle connection."""
-    connection.setblocking(False)
-    try:
-        return not connection.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-
-
-def _receive(connection: socket.socket, deadline: float) -> bytes:
-    """What has come, or nothing at the connection's end. Raises TimeoutError."""
-    connection.settimeout(_left(deadline))
-    try:
-        return connection.recv(_CHUNK_BYTES)
-    except ConnectionError:
-        return b""
 
 
 def _left(deadline: float) -> float:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ENVIRONMENT = ("VIRTUAL_ENV", "CONDA_PREFIX", "PATH")
 
+_loads = json.JSONDecoder().raw_decode
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -45,7 +46,7 @@ def cancel(number: int) -> bytes:
 def decode(line: bytes) -> dict[str, Any]:
     """One message of the daemon. A SemctxError (ConnectionLost) where it is no JSON object."""
     try:
-        message = json.loads(line)
+        message, _ = _loads(line.decode())  # json.loads would guess the encoding, and look for white space
     except ValueError as error:
         raise SemctxError("ConnectionLost", f"what answers is no daemon of semctx: {error}") from error
     if not isinstance(message, dict):

@@ -371,22 +371,31 @@ def test_listening_hears_notifications_until_the_connection_ends(peer: Peer) -> 
     assert (lost.value.type, caught.value.type) == ("ConnectionLost", "ConnectionLost")
 
 
-def test_the_daemon_goes_before_the_request_is_out(peer: Peer) -> None:
-    def script(talk: Talk) -> None:
-        talk.hello()
-        talk.socket.shutdown(socket.SHUT_RD)
-        talk.send({"jsonrpc": "2.0", "method": "events/sessions", "params": {}})
-        ready.set()
-        done.wait(10)
+def test_what_was_not_read_of_a_daemon_that_left_hides_nothing(peer: Peer) -> None:
+    left = threading.Event()
 
-    ready, done = threading.Event(), threading.Event()
-    peer.plays(script)
+    def leaves(talk: Talk) -> None:
+        talk.hello()
+        talk.send({"jsonrpc": "2.0", "method": "events/sessions", "params": {}})
+        talk.socket.shutdown(socket.SHUT_RDWR)
+        left.set()
+
+    peer.plays(leaves, answering({"x": 1}))
     with semctx.connect() as daemon:
-        assert ready.wait(10)
-        with pytest.raises(SemctxError, match="Broken pipe") as caught:
-            daemon.request("x")
-        assert caught.value.type == "ConnectionLost"
-        done.set()
+        assert left.wait(10)
+        assert daemon.request("x") == 1
+
+
+def test_the_daemon_goes_before_the_request_is_out(peer: Peer) -> None:
+    def resets(talk: Talk) -> None:
+        talk.hello()
+        assert talk.socket.recv(1, socket.MSG_PEEK)
+
+    peer.plays(resets)
+    with semctx.connect() as daemon, pytest.raises(SemctxError, match="lost: ") as caught:
+        daemon.request("x", {"text": "a" * 10_000_000})
+    assert caught.value.type == "ConnectionLost"
+    assert peer.accepted == 2, "it asks another once"
 
 
 def test_a_daemon_that_takes_nothing(peer: Peer) -> None:
