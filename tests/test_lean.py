@@ -41,6 +41,22 @@ assert validator_for({"$schema": "http://json-schema.org/draft-07/schema#"}).__n
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_the_types_of_lsp_are_complete_once_they_are_used() -> None:
+    program = """
+import attrs
+from semctxd.lsp.typed import load
+converter, methods = load()
+from lsprotocol import types
+assert sum(map(attrs.has, types.ALL_TYPES_MAP.values())) < 10
+place = {"textDocument": {"uri": "file:///a"}, "position": {"line": 1, "character": 2}}
+found = converter.structure(place, methods["textDocument/hover"][2])
+assert isinstance(found, types.HoverParams)
+assert found.position == types.Position(1, 2) != types.Position(1, 3)
+assert attrs.asdict(found.text_document) == {"uri": "file:///a"}
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_what_was_loaded_before_is_there_again() -> None:
     stand_in = lean.module("made_up", answer=42)
     with lean.instead({"json": None, "made_up": stand_in}):

@@ -131,6 +131,6 @@ def test_what_prints_by_mistake_is_no_reply(tmp_path: Path) -> None:
 
 
 def test_only_what_is_needed_is_imported() -> None:
-    heavy = {"anyio", "asyncio", "structlog", "numpy", "pygls", "lsprotocol", "jsonrpcserver", "watchfiles"}
+    heavy = {"anyio", "asyncio", "structlog", "numpy", "pygls", "lsprotocol", "jsonrpcserver", "watchfiles", "_hashlib"}
     script = f"import sys, semctxd.index.__main__; print(sorted({heavy!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60).stdout == b"[]\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from _blake2 import blake2b  # hashlib has the same one, and loads OpenSSL beside it, 4 MB
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec

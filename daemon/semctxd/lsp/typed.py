@@ -1,6 +1,8 @@
 """Server requests as lsprotocol's types, through pygls' converter.
 
-Both cost a third of a second and 17 MB to import, so `load` is run in a thread while the first server starts.
+lsprotocol has more than five hundred classes, and what a server asks needs a few. attrs would write the methods of all
+of them at import, which takes 12 MB and .15 s of processor time; here it does so when a class is first used. The rest
+still takes a twentieth of a second, so `load` is run in a thread while the first server starts.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from semctxd import lean
 from semctxd.child.messages import Message
 
 _loading = threading.Lock()
@@ -24,10 +27,33 @@ def load() -> Any:
 
 @cache
 def _loaded() -> Any:
-    from lsprotocol.types import METHOD_TO_TYPES
-    from pygls.protocol import default_converter
+    import attrs
 
-    return default_converter(), METHOD_TO_TYPES  # type: ignore[no-untyped-call]  # pygls leaves it untyped
+    put_off: set[type] = set()
+
+    def define(kind: type | None = None, **how: Any) -> Any:
+        if kind is None or kind.__module__ != "lsprotocol.types":
+            return attrs.define(kind, **how)
+        put_off.add(kind)
+        return kind
+
+    def complete(kind: type) -> Any:
+        if kind in put_off:
+            put_off.remove(kind)
+            attrs.define(kind, slots=False)  # without slots it stays the same class
+            attrs.resolve_types(kind, types.ALL_TYPES_MAP, {})  # as lsprotocol does with those that are complete
+        return kind
+
+    later = {"define": define, "fields": lambda kind: attrs.fields(complete(kind))}
+    with lean.instead({"attrs": lean.module("attrs", **(vars(attrs) | later))}):
+        from lsprotocol import types
+        from pygls.protocol import default_converter
+
+    converter = default_converter()  # type: ignore[no-untyped-call]  # pygls leaves it untyped
+    converter.register_structure_hook_factory(
+        put_off.__contains__, lambda kind: converter.get_structure_hook(complete(kind), cache_result=False)
+    )
+    return converter, types.METHOD_TO_TYPES
 
 
 def params_of(message: Message) -> Any:
