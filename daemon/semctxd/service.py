@@ -30,7 +30,6 @@ from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.registry import check
 from semctxd.metrics import Metrics
-from semctxd.watch.eager import EagerGate, follow
 from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate
 from semctxd.workspace import Workspace
@@ -91,8 +90,13 @@ class Service:
         self._opening: dict[str, anyio.Event] = {}
         self._witnesses: dict[str, anyio.CancelScope] = {}
         use_inotify = config.watch.gate == "inotify" or (config.watch.gate == "auto" and HAS_INOTIFY)
-        loop = asyncio.get_running_loop()
-        self.gate: Gate = InotifyGate(loop, config.watch.sweep) if use_inotify else EagerGate(self.spawn)
+        self.gate: Gate
+        if use_inotify:
+            self.gate = InotifyGate(asyncio.get_running_loop(), config.watch.sweep)
+        else:
+            from semctxd.watch.eager import EagerGate
+
+            self.gate = EagerGate(self.spawn)
 
     @property
     def config(self) -> Config:
@@ -263,6 +267,8 @@ class Service:
             await workspace.close()
 
     async def _witness(self, workspace: Workspace) -> None:
+        from semctxd.watch.eager import follow  # takes 3 ms: not before somebody can be answered
+
         threads = anyio.to_thread.current_default_thread_limiter()
         threads.total_tokens += 1  # it keeps one busy; with many workspaces none would be left for other work
         try:

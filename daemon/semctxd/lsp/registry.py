@@ -8,7 +8,6 @@ import shutil
 import sysconfig
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
 from typing import Any, Literal
 
 import msgspec
@@ -72,7 +71,8 @@ class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def registry() -> Registry:
     """The registry, read once."""
-    return msgspec.toml.decode(resources.files("semctxd.lsp").joinpath("servers.toml").read_bytes(), type=Registry)
+    with open(os.path.join(os.path.dirname(__file__), "servers.toml"), "rb") as file:
+        return msgspec.toml.decode(file.read(), type=Registry)
 
 
 def choose(language: str, server: str) -> tuple[str, Server]:

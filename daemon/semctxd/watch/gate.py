@@ -36,7 +36,7 @@ from semctxd.watch.trees import Subscriber, Trees, Work, is_within
 from semctxd.watch.watches import View, Watches
 
 _CLOCK_SLACK_NS = 20_000_000  # the kernel stamps files with a clock that lags by one tick (at most 10 ms)
-_SLICE_S = 0.005  # how long the loop may be held by watching a tree nobody waits for yet
+_SLICE_S = 0.001  # how long the loop may be held by watching a tree: a child that starts meanwhile takes 15 turns
 _REARM_S = 0.02  # pause between two reads of the queue without a request
 _NEVER_NS = 1 << 62  # newer than any file: a listing that reports nothing
 _UNKNOWN_NS = -1  # a listing that reports what is not what was guarded before
