@@ -19,7 +19,17 @@ from semctxd import lean
         ("semctxd.rpc.dispatch", ["jsonschema", "http"]),
         (
             "semctxd.app",
-            ["rich", "jsonschema", "http", "pygls", "lsprotocol", "tree_sitter", "prometheus_client", "h11"],
+            [
+                "rich",
+                "jsonschema",
+                "http",
+                "pygls",
+                "lsprotocol",
+                "tree_sitter",
+                "prometheus_client",
+                "h11",
+                "watchfiles",
+            ],
         ),
     ],
 )

@@ -37,6 +37,7 @@ from semctxd.workspace import Workspace
 _MAX_UNREAD_BYTES, _MAX_ALL_UNREAD_BYTES = 64 << 20, 256 << 20  # of one client, of all together
 HAS_INOTIFY = os.uname().sysname == "Linux"
 _RESERVED_FILES = 64  # of the limit of open files: a child that starts takes ten for a moment
+_UNWITNESSED_S = 1.0  # the first answers come first: whatever opens a file there has an event made for watchfiles
 _MEASURED_S = 10.0  # a session that rests is measured at least so often
 _log = logs.get("service")
 
@@ -267,13 +268,14 @@ class Service:
             await workspace.close()
 
     async def _witness(self, workspace: Workspace) -> None:
-        from semctxd.watch.eager import follow  # takes 3 ms: not before somebody can be answered
-
         threads = anyio.to_thread.current_default_thread_limiter()
         threads.total_tokens += 1  # it keeps one busy; with many workspaces none would be left for other work
         try:
             with anyio.CancelScope() as scope:
                 self._witnesses[workspace.root] = scope
+                await anyio.sleep(_UNWITNESSED_S)
+                from semctxd.watch.eager import follow  # takes 3 ms, for which nobody should wait
+
                 await follow(workspace.folder_names, workspace.witnessed, recursive=False)
         finally:
             threads.total_tokens -= 1
