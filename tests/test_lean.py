@@ -63,6 +63,9 @@ found = converter.structure(place, methods["textDocument/hover"][2])
 assert isinstance(found, types.HoverParams)
 assert found.position == types.Position(1, 2) != types.Position(1, 3)
 assert attrs.asdict(found.text_document) == {"uri": "file:///a"}
+cells = {"notebookSelector": [{"notebook": "jupyter", "cells": [{"language": "python"}]}]}
+found = converter.structure(cells, types.NotebookDocumentSyncOptions)
+assert found.notebook_selector[0].cells == (types.NotebookCellLanguage("python"),)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
 
