@@ -155,7 +155,7 @@ class Resolver(Scopes):
             for base in self.mro(cls):
                 for id in self.members(base).values():
                     symbol = self.store.symbols[id]
-                    if symbol.body is not None and f"self.{name}" in symbol.body:
+                    if symbol.body is not None and _may_assign(symbol.body, f"self.{name}"):
                         for attribute, fact in self.body(id).attributes:
                             if attribute == name:
                                 found.update(dict.fromkeys(self._fact(fact, id, depth + 1)))
@@ -312,6 +312,17 @@ class Resolver(Scopes):
     def names_used(self, function: int) -> set[str]:
         """Every name and attribute in a function's body, resolved or not."""
         return {part for chain in self.body(function).uses for part in chain.replace("()", "").split(".") if part}
+
+
+def _may_assign(body: str, target: str) -> bool:
+    """Whether a body may assign to a target or annotate it: most only read it, and need not be read for it."""
+    at = body.find(target)
+    while at >= 0:
+        at += len(target)
+        if body[at : at + 80].lstrip(" \t")[:1] in ("", "=", ":", "\n"):
+            return True
+        at = body.find(target, at)
+    return False
 
 
 def root_of(chain: str) -> str:
