@@ -30,11 +30,13 @@ class Memory:
         self.learn()
 
     def learn(self) -> None:
-        """Have both in memory, and what their files import known: the indexer answers in order."""
+        """Have both in memory, and what their files import known: the indexer answers in order, and is asked for one
+        closure after the other."""
         self.client.ask("symbols/find", root=str(self.root), name="Order", limits={"symbols": self.fresh()})
         self.client.ask("cache/clear")
         assert self.hits() == ""
-        self.client.ask("symbols/find", root=str(self.root), name="Order", limits={"symbols": self.fresh()})
+        for _ in range(2):
+            self.client.ask("symbols/find", root=str(self.root), name="Order", limits={"symbols": self.fresh()})
 
     def fresh(self) -> int:
         self.number += 1
@@ -145,6 +147,21 @@ def test_files_that_may_depend_on_any_are_asked_about_once(memory: Memory) -> No
         write(memory.root)
         memory.learn()
     assert memory.closures() == before
+
+
+def test_no_question_waits_for_more_than_one_closure(memory: Memory) -> None:
+    def indexer() -> Any:
+        return memory.client.sessions(memory.root, "indexer")[0]
+
+    make(memory.root)
+    before = memory.closures()
+    os.kill(indexer()["pid"], signal.SIGSTOP)
+    try:
+        assert memory.hits() == ""
+        assert indexer()["pending"] == 1
+    finally:
+        os.kill(indexer()["pid"], signal.SIGCONT)
+    eventually(lambda: memory.closures() == before + 2, "both are asked for")
 
 
 def test_without_an_indexer_every_edit_drops_all(client: Wire, repo: Path) -> None:

@@ -80,7 +80,7 @@ class Workspace:
         self._publish = publish
         self._loop = asyncio.get_running_loop()
         self._flights = Flights(self)
-        self._closures_due: set[str] = set()  # files whose closures the indexer is asked for
+        self._closures_due: dict[str, None] = {}  # files whose closures the indexer is asked for
         self._seen: tuple[set[str], set[str]] = (set(), set())  # paths changed lately, and before: for the witness
         self._seen_since = 0.0
         self.trees = gate.open(root, self.apply)
@@ -240,6 +240,7 @@ class Workspace:
     def _changed(self, session: Child) -> None:
         if session is self.indexer:
             self.shelf.closures.forget()  # a new run knows files that the gate has not told of
+            self._closures_due.clear()
         facts = {"root": self.root, "name": session.name, "state": session.state, "why": session.why}
         say = _log.warning if session.state in ("crashed", "failed") else _log.info
         say("session", **facts)
@@ -353,13 +354,21 @@ class Workspace:
         """
         if file in self.shelf.closures or file in self._closures_due or self.indexer.state != "ready":
             return
+        self._closures_due[file] = None
+        if len(self._closures_due) == 1:
+            self._ask_for_closure(file)
+
+    def _ask_for_closure(self, file: str) -> None:
+        """One after the other: a context brings twenty, and the next question must not wait for all of them."""
         epoch = self.epoch
-        self._closures_due.add(file)
 
         def reply(raw: bytes | None, error: SemctxError | None) -> None:
-            self._closures_due.discard(file)
+            self._closures_due.pop(file, None)
             if raw and epoch == self.epoch:
                 found = msgspec.json.decode(raw, type=_Closure).files
                 self.shelf.closures.learn(file, [f"{self.root}/{path}" for path in found])
+            for due in self._closures_due:
+                self._ask_for_closure(due)
+                break
 
         self.indexer.ask("closure", msgspec.json.encode({"file": file.removeprefix(f"{self.root}/")}), reply)
