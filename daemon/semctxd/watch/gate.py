@@ -327,10 +327,12 @@ class InotifyGate:
         self.counts["listed"] += 1
         if trees.swept and trees.is_swept(folder):
             trees.guarded[folder] = guard(folder, Kind.FOLDER)
+        has_files = since_ns != _NEVER_NS or is_within(folder, trees.root) or trees.is_swept(folder)
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    self._entry(trees, entry, since_ns, todo)
+                    if has_files or not entry.is_file(follow_symlinks=False):  # of others, none is reported or guarded
+                        self._entry(trees, entry, since_ns, todo)
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 trees.degraded.add("open-files")
