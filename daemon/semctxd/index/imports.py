@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from semctxd.index.live import LiveIndex
@@ -18,7 +17,6 @@ _EVIDENCE = 3
 _MEMBER = 3  # a member is mostly reached through a value, so its class is seldom imported for it
 _IMPORTERS = 300  # so many files that import a name are looked at, the nearest first
 _LEAST = 0.04  # what less speaks for is left out
-_ORIGINAL = itemgetter(0)  # of (imported, bound)
 
 _Key = TypeVar("_Key")
 
@@ -127,17 +125,20 @@ def _instances(
     near = live.near(target)
     importers: set[str] = set()
     for wanted in sought:
-        paths = {live.store.path(first) for first in resolver.importers(wanted)}
+        paths = set(map(live.store.path, resolver.importers(wanted)))
         importers.update(near.first(paths, _IMPORTERS) if len(paths) > _IMPORTERS else paths)
     found: dict[Name, tuple[float, dict[str, Instance]]] = {}
     for path in sorted(importers):
         for statement in resolver.imports(path):
-            if sought.isdisjoint(map(_ORIGINAL, statement.names) if statement.names else (statement.module,)):
-                continue
-            for name in names_of(live, path, statement):
+            if statement.names:
+                brought = [one for one in statement.names if one[0] in sought]
+            else:
+                brought = [("", statement.bound)] if statement.module in sought else []
+            for original, bound in brought:
+                name = Name(module_of(live, path, statement), original, bound)
                 score = names.get(name, 0.0)
-                id = by_name.get(name.name)
-                if id is not None and _means(resolver, path, statement, name.name, id):
+                id = by_name.get(original)
+                if id is not None and _means(resolver, path, statement, original, id):
                     score = max(score, symbols[id])
                 if score and name.module not in (own, "__future__"):
                     known, files = found.get(name, (0.0, {}))
@@ -164,13 +165,18 @@ def _means(resolver: Resolver, path: str, statement: Import, name: str, id: int)
 
 def names_of(live: LiveIndex, path: str, statement: Import) -> list[Name]:
     """What an import statement brings, with absolute modules."""
-    module = statement.module
-    if statement.level:
-        package = live.modules.name(path).split(".")
-        if not path.rpartition("/")[2].startswith("__init__."):
-            package.pop()
-        base = package[: len(package) - (statement.level - 1)]
-        module = ".".join([*base, *([module] if module else [])])
+    module = module_of(live, path, statement)
     if not statement.names:
         return [Name(module, "", statement.bound)]
     return [Name(module, original, bound) for original, bound in statement.names if original != "*"]
+
+
+def module_of(live: LiveIndex, path: str, statement: Import) -> str:
+    """The absolute module that an import statement of a file names."""
+    if not statement.level:
+        return statement.module
+    package = live.modules.name(path).split(".")
+    if not path.rpartition("/")[2].startswith("__init__."):
+        package.pop()
+    base = package[: len(package) - (statement.level - 1)]
+    return ".".join([*base, *([statement.module] if statement.module else [])])
