@@ -134,3 +134,26 @@ def test_only_what_is_needed_is_imported() -> None:
     heavy = {"anyio", "asyncio", "structlog", "numpy", "pygls", "lsprotocol", "jsonrpcserver", "watchfiles", "_hashlib"}
     script = f"import sys, semctxd.index.__main__; print(sorted({heavy!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60).stdout == b"[]\n"
+
+
+def test_what_questions_leave_is_looked_at_by_the_collector_in_a_pause(tmp_path: Path) -> None:
+    program = f"""
+import gc, os
+from threading import Timer
+from semctxd.index import __main__ as indexer
+from semctxd.index.live import LiveIndex
+
+indexer._PAUSE_S = 0
+live = LiveIndex({str(tmp_path)!r})
+indexer.build(live)
+frozen, collected = gc.get_freeze_count(), gc.get_stats()[2]["collections"]
+left = [[] for _ in range(200_000)]
+source, sink = os.pipe()
+os.write(sink, b"one")
+assert indexer._next(live, source) == b"one"
+assert (gc.get_freeze_count(), gc.get_stats()[2]["collections"]) == (frozen, collected)
+Timer(0.2, os.write, (sink, b"two")).start()
+assert indexer._next(live, source) == b"two"
+assert gc.get_freeze_count() > frozen + 200_000
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
