@@ -56,6 +56,10 @@ class Decoder:
             if len(data) > self.max_bytes:
                 raise FrameError(f"message over {self.max_bytes} bytes")
             return [data] if len(data) > 1 else []
+        if self.headers and not (self._buffer or self._drop):
+            end = data.find(b"\r\n\r\n", 0, _MAX_HEADER_BYTES)
+            if end >= 0 and content_length(data[:end]) == len(data) - end - 4 <= self.max_bytes:
+                return [data[end + 4 :]]
         if self._drop:
             dropped = min(self._drop, len(data))
             self._drop -= dropped
@@ -104,7 +108,8 @@ class Decoder:
             if len(buffer) < end + 4 + length:
                 self._need = end + 4 + length - at
                 break
-            out.append(bytes(buffer[end + 4 : end + 4 + length]))
+            with memoryview(buffer) as view:  # a slice of the buffer itself would be one more copy
+                out.append(bytes(view[end + 4 : end + 4 + length]))
             at = end + 4 + length
         del buffer[:at]
         return out

@@ -60,6 +60,7 @@ def test_empty_lines_are_no_messages() -> None:
         [b"{" + b"a" * 40, b"a" * 60 + b"\n{}"],
         [b"{}\n", b"{}\n{" + b"a" * 60],
         [b"Content-Length: 51\r\n\r\n"],
+        [b"Content-Length: 51\r\n\r\n" + b"a" * 51],
     ],
 )
 def test_a_message_over_the_limit(pieces: list[bytes]) -> None:
