@@ -161,6 +161,12 @@ class Daemon:
         """The lines of its log."""
         return [json.loads(line) for line in self.log.splitlines()]
 
+    def line(self, **facts: object) -> dict[str, Any]:
+        """The first line of its log that says this; that of a request may be late."""
+        return eventually(
+            lambda: next((line for line in self.events if facts.items() <= line.items()), None), f"a line with {facts}"
+        )
+
     def configure(self, toml: str) -> None:
         folder = self.place / "config" / "semctx"
         folder.mkdir(parents=True, exist_ok=True)

@@ -121,6 +121,13 @@ def test_stopped_on_request(repo: Path) -> None:
         assert "stopping" in events
 
 
+def test_the_last_request_has_its_line() -> None:
+    with daemon_at() as daemon:
+        daemon.client().ask("daemon/stop")
+        assert daemon.process.wait(PATIENCE_S) == 0
+        assert daemon.events[-1]["method"] == "daemon/stop"
+
+
 def test_the_second_daemon_says_who_is_there_and_leaves(daemon: Daemon) -> None:
     client = daemon.client()
     for arguments in ((), ("--detach",)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ import pytest
 import structlog
 
 from semctxd import logs
+from tests.conftest import until
 
 
 @pytest.fixture(autouse=True)
@@ -177,3 +179,26 @@ def test_the_level_can_be_changed(tmp_path: Path) -> None:
     assert (logs.get_level(), logs.is_tracing()) == ("debug", True)
     logs.get("rpc").info("b")
     assert [line["event"] for line in lines(tmp_path / "log")] == ["b"]
+
+
+def test_lines_that_may_be_late_tell_of_their_own_moment(tmp_path: Path) -> None:
+    logs.configure("info", str(tmp_path / "log"))
+    say = logs.get("rpc").info
+
+    async def program() -> None:
+        late = logs.Lines()
+        with logs.for_request("1.1"):
+            late.add(say, "first", {"ms": 1})
+        with logs.for_request("1.2"):
+            late.add(say, "second", {})
+        say("before")
+        await until(lambda: len(lines(tmp_path / "log")) == 3)
+        late.add(say, "last", {})
+        late.flush()
+
+    asyncio.run(program())
+    before, first, second, last = lines(tmp_path / "log")
+    assert [line["event"] for line in (before, first, second, last)] == ["before", "first", "second", "last"]
+    assert (first["request"], first["ms"], second["request"]) == ("1.1", 1, "1.2")
+    assert "request" not in last
+    assert first["timestamp"] <= second["timestamp"] <= before["timestamp"] < last["timestamp"]

@@ -185,6 +185,7 @@ def test_slow_and_failed_requests_are_remembered_and_stand_out_in_the_log(repo: 
         failed = next(one for one in recent if one["method"] == "symbols/find")
         assert (slow["error"], slow["client"], failed["error"]) == ("", "me", "SymbolNotFound")
         assert slow["ms"] >= 1
+        assert daemon.line(event="request", method="metrics/get")
         lines = daemon.events
         (line,) = (line for line in lines if line.get("method") == "lsp/request")
         assert (line["level"], line["slow"], line["request"]) == ("warning", True, slow["request"])
@@ -204,11 +205,7 @@ def test_one_request_can_be_followed_through_daemon_session_and_indexer(repo: Pa
         assert client.ask("log/level", level="debug") == {"level": "debug"}
         client.ask("context/query", root=str(repo), intent="parse a price")
         other.ask("context/query", root=str(repo), intent="validate an email", explain=True)
-        number = next(
-            line["request"]
-            for line in daemon.events
-            if line["event"] == "request" and line["method"] == "context/query"
-        )
+        number = daemon.line(event="request", method="context/query")["request"]
         steps = of_request(daemon, number)
         asked = [(line["event"], line["session"], line["method"]) for line in steps if "session" in line]
         assert ("asked", "indexer", "context/query") in asked

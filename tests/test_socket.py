@@ -337,8 +337,7 @@ def test_hello(wire: Wire, shared: Daemon) -> None:
     assert said == {"server": "semctxd", "version": __version__, "protocol": 1, "pid": shared.pid}
     assert wire.ask("session/hello", client="test 1", protocol=1)["view"] == view
     wire.ask("cache/stats")
-    line = next(line for line in shared.log.splitlines() if '"cache/stats"' in line and "test 1" in line)
-    assert json.loads(line)["client"] == "test 1"
+    assert shared.line(event="request", method="cache/stats", client="test 1")
 
 
 def test_versions_that_differ(client: Wire) -> None:
@@ -402,8 +401,7 @@ def test_a_fault_of_the_daemon_says_nothing_of_its_inside(tmp_path: Path) -> Non
         line = json.loads(next(line for line in daemon.log.splitlines() if number in line))
         assert line["event"] == "internal_error"
         assert "hunter2" in line["exception"]
-        ended = [line for line in daemon.events if line["event"] == "request"]
-        assert (ended[-1]["method"], ended[-1]["error"]) == ("health", "InternalError")
+        assert daemon.line(event="request", method="health")["error"] == "InternalError"
 
 
 def test_too_many_requests_at_once(repo: Path, tmp_path: Path) -> None:

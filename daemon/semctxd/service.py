@@ -75,6 +75,7 @@ class Service:
         self.uid = os.getuid()
         self.env = Environment.of(dict(os.environ))
         self.metrics = Metrics()
+        self.lines = logs.Lines()  # about requests
         self.pins = Pins(trust_path())
         self.cache = Cache(**msgspec.structs.asdict(config.cache))
         self.clients: set[Client] = set()
@@ -330,6 +331,7 @@ class Service:
         await self._rested()  # workspaces that were being closed already
         await self.terms.warden.close()
         self.gate.stop()
+        self.lines.flush()
 
 
 def _is_to_be_measured(session: Child, now: float) -> bool:

@@ -3,9 +3,7 @@ one is remembered, too."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from functools import partial
 
 import msgspec
 
@@ -19,6 +17,7 @@ _log = logs.get("rpc")
 
 def record(
     metrics: Metrics,
+    lines: logs.Lines,
     slow_s: float,
     client: str,
     method: str,
@@ -39,8 +38,7 @@ def record(
         said = msgspec.json.encode(params)[:_MAX_SAID_BYTES].decode(errors="replace")
         facts |= {"slow": True, "params": said}
         say = _log.warning
-    # once the reply has been written: nobody waits for a line
-    asyncio.get_running_loop().call_soon(partial(say, "request", **facts))
+    lines.add(say, "request", facts)
     if error or is_slow:
         recent: RecentRequest = {
             "at": round(time.time(), 3),

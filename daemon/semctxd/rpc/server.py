@@ -356,4 +356,5 @@ class Connection(asyncio.Protocol):
     ) -> None:
         """See dispatch.Context."""
         slow_s = self.service.config.log.slow_s
-        record(self.service.metrics, slow_s, self.client, method, root, params, seconds, error, cached)
+        metrics, lines = self.service.metrics, self.service.lines
+        record(metrics, lines, slow_s, self.client, method, root, params, seconds, error, cached)
