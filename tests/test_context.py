@@ -112,7 +112,7 @@ def test_the_same_question_gives_the_same_bytes_on_another_daemon(repo: Path) ->
     "config",
     [
         "[context]\nenrich_s = 0\n",
-        "[context]\nenrich_s = 0.05\n" + "HANGS",
+        "[context]\nenrich_s = 0.5\n" + "HANGS",
         '[servers.ty]\ncommand = ["/nowhere/ty"]\n',
     ],
     ids=["turned off", "past the budget", "no such program"],
@@ -125,6 +125,17 @@ def test_without_the_server_s_part(repo: Path, tmp_path: Path, config: str) -> N
         assert found["symbols"]
         assert not any(pattern["checked"] for pattern in found["imports"])
         assert ask(client, repo)["meta"]["cached"]
+
+
+def test_a_short_budget_is_not_spent_on_a_server_that_starts(repo: Path) -> None:
+    config = "[context]\nenrich_s = 0.49\n" + configured(command("unruly", "hangs at its start"))
+    with daemon_at(config=config) as daemon:
+        client = daemon.client()
+        ask(client, repo)
+        found = ask(client, repo, intent="parse another price")
+        assert not found["enriched"] and not found["meta"]["cached"]
+        assert found["meta"]["elapsed_ms"] < 490
+        assert client.sessions(repo, "ty")[0]["state"] == "starting"
 
 
 @pytest.mark.parametrize("how", ["echoes", "refuses"])

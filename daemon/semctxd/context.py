@@ -20,6 +20,8 @@ from semctxd.lsp.interpreter import Environment
 from semctxd.model import DISK, Overlays, Unsaved
 from semctxd.workspace import Workspace
 
+_START_S = 0.5  # a server takes about as long to start: who gives it less would wait for nothing
+
 
 class _Markup(msgspec.Struct):
     value: str
@@ -55,7 +57,8 @@ async def _context(workspace: Workspace, params: bytes, env: Environment, overla
         else:
             files = [pattern["evidence"][0].rpartition(":")[0] for pattern in found["imports"]]
             questions += [definition(file, at, overlays=overlays) for file, at in zip(files, places, strict=True)]
-        answers = await _ask_all(workspace, questions, budget.enrich_s)
+        is_in_vain = budget.enrich_s < _START_S and not session.takes_requests
+        answers = await _ask_all(workspace, questions, 0.0 if is_in_vain else budget.enrich_s)
         if answers is not None:
             for symbol, answer in zip(symbols, answers, strict=False):
                 _describe(symbol, answer)
