@@ -33,8 +33,12 @@ _HOP_CALLS = 200
 _WARMING = 2  # questions that are not counted
 _SHOWN = 2  # differences that are printed, for each peer and operation
 _START_TARGETS = {"Serena": Target("≥", 5, of="ratio"), "cclsp": Target("≥", 3, of="ratio")}
-_NEW_TARGETS = {"Serena": Target("≥", 100, of="ratio")}
-_REPEATED_TARGETS = {"Serena": Target("≥", 5000, of="ratio")}
+_TARGETS: dict[str, dict[str, Target]] = {
+    "new": {"Serena": Target("≥", 100, of="ratio")},
+    "repeated": {"Serena": Target("≥", 5000, of="ratio")},
+    "repeated, several in a row": {},
+}
+"""How a question is put -> targets of finding a symbol."""
 
 
 class Setting(NamedTuple):
@@ -169,9 +173,10 @@ async def _hop(setting: Setting) -> Hop:
 
 
 async def _answers(setting: Setting, hop_ms: float, repeats: int) -> list[Row]:
-    """Each question to each peer in turn; then all of them again."""
+    """Each question to each peer in turn; then all of them again; then, to find a symbol, all to one peer, and to the
+    next."""
     new: dict[tuple[str, Operation], list[Answer]] = {}
-    repeated: dict[tuple[str, Operation], list[float]] = {}
+    took: Took = {}
     async with _everybody(setting) as everybody:
         for question in setting.questions[:_WARMING]:
             for asked in everybody:
@@ -184,41 +189,43 @@ async def _answers(setting: Setting, hop_ms: float, repeats: int) -> list[Row]:
                         if not asked.offers(operation):
                             continue
                         answer = await _answer(asked, setting, operation, question)
-                        if turn:
-                            repeated.setdefault((asked.name, operation), []).append(answer.ms)
-                        else:
+                        how = "repeated" if turn else "new"
+                        took.setdefault((asked.name, operation, how), []).append(answer.ms)
+                        if not turn:
                             new.setdefault((asked.name, operation), []).append(answer)
+        for _ in range(repeats):
+            for asked in everybody:
+                for question in setting.questions[_WARMING:]:
+                    answer = await _answer(asked, setting, "find", question)
+                    took.setdefault((asked.name, "find", "repeated, several in a row"), []).append(answer.ms)
     rows = []
     for operation, said in OPERATIONS.items():
-        ours = new[Ours.name, operation], repeated[Ours.name, operation]
         for asked in everybody:
             name = asked.name
             if not asked.offers(operation):
                 rows.append(row(f"{name}: {said}: not offered", 0, "answers"))
                 continue
-            theirs = new[name, operation], repeated[name, operation]
             if name != Ours.name:
-                rows += _compared(operation, name, theirs, ours, hop_ms)
-            rows += _judged(setting, operation, name, theirs[0])
+                rows += _compared(operation, name, took, hop_ms)
+            rows += _judged(setting, operation, name, new[name, operation])
     return rows
 
 
-Taken = tuple[Sequence["Answer"], Sequence[float]]
-"""The answers to new questions, and the milliseconds of repeated ones."""
+Took = dict[tuple[str, Operation, str], list[float]]
+"""By peer, operation, and how the questions were put: milliseconds."""
 
 
-def _compared(operation: Operation, name: str, theirs: Taken, ours: Taken, hop_ms: float) -> Iterator[Row]:
-    said = f"{name}: {OPERATIONS[operation]}"
-    is_find = operation == "find"
-    for kind, their_ms, our_ms, targets in (
-        ("new", median(one.ms for one in theirs[0]), median(one.ms for one in ours[0]), _NEW_TARGETS),
-        ("repeated", median(theirs[1]), median(ours[1]), _REPEATED_TARGETS),
-    ):
-        target = of(targets, name) if is_find else None
-        yield row(f"{said}, {kind}, p50", their_ms, "ms", Peer(Ours.name, our_ms), target)
+def _compared(operation: Operation, name: str, took: Took, hop_ms: float) -> Iterator[Row]:
+    for how, targets in _TARGETS.items():
+        if (name, operation, how) not in took:
+            continue
+        said = f"{name}: {OPERATIONS[operation]}, {how}, p50"
+        their_ms, our_ms = (median(took[who, operation, how]) for who in (name, Ours.name))
+        target = of(targets, name) if operation == "find" else None
+        yield row(said, their_ms, "ms", Peer(Ours.name, our_ms), target)
         if target:
             together = Peer("semctx and an MCP call", our_ms + hop_ms)
-            yield row(f"{said}, {kind}, p50, MCP added to semctx", their_ms, "ms", together)
+            yield row(f"{said}, MCP added to semctx", their_ms, "ms", together)
 
 
 def _judged(setting: Setting, operation: Operation, name: str, answers: Sequence[Answer]) -> Iterator[Row]:
