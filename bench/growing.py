@@ -22,6 +22,7 @@ SWITCHED = 5000
 
 _SYMBOLS = "textDocument/documentSymbol"
 _INDEXED_S = 1800.0  # patience with the first index
+_STARTING = 10  # questions right after the first, while the language server starts
 _OPENED = 50  # files that the language server is asked about before memory is looked at
 
 Figures = dict[str, float]
@@ -46,10 +47,11 @@ def grown(root: str, intents: Sequence[str], effort: Effort) -> Figures:
     with Daemon() as daemon:
         client = daemon.start()
         found: Figures = {"files": len(files)} | _index(client, root, intents[0])
-        found |= _questions(client, root, intents[1 : effort.intents + 1], "new intent")
+        found["starting"] = max(_times(client, root, intents[1 : _STARTING + 1]))
+        client.ask("lsp/request", **lsp(root, _SYMBOLS, at(root, files[0])))  # the server runs from here on
+        found |= _questions(client, root, intents[_STARTING + 1 : _STARTING + effort.intents + 1], "new intent")
         somewhere = chance.choices(files, k=effort.intents // 2)
         found |= _questions(client, root, intents[: len(somewhere)], "new intent in a file", somewhere)
-        client.ask("lsp/request", **lsp(root, _SYMBOLS, at(root, files[0])))  # starts the server
         found |= edited(client, [(root, file) for file in chance.sample(files, min(effort.edits, len(files)))])
         for file in chance.sample(files, min(_OPENED, len(files))):
             client.ask("lsp/request", **lsp(root, _SYMBOLS, at(root, file)))
@@ -91,13 +93,18 @@ def _index(client: Client, root: str, intent: str) -> Figures:
 
 
 def _questions(client: Client, root: str, intents: Sequence[str], name: str, targets: Sequence[str] = ()) -> Figures:
+    times = _times(client, root, intents, targets)
+    return {f"{name} p50": median(times), f"{name} p99": percentile(times, 0.99)}
+
+
+def _times(client: Client, root: str, intents: Sequence[str], targets: Sequence[str] = ()) -> list[float]:
     times = []
     for number, intent in enumerate(intents):
         where = {"targetFile": targets[number]} if targets else {}
         started = time.perf_counter()
         client.ask("context/query", root=root, intent=intent, **where)
         times.append((time.perf_counter() - started) * 1e3)
-    return {f"{name} p50": median(times), f"{name} p99": percentile(times, 0.99)}
+    return times
 
 
 def edited(client: Client, places: Sequence[tuple[str, str]]) -> Figures:

@@ -8,6 +8,7 @@ import tempfile
 from typing import Any
 
 from bench.daemon import Daemon, lsp, request
+from bench.footprint import footprint
 from bench.options import Options
 from bench.oracle import at
 from bench.places import INTENTS
@@ -50,7 +51,8 @@ def run(options: Options) -> list[Row]:
                 pids = daemon.pids(client)
                 samples.append({name: rss_and_pss_mb(pid)[0] for name, pid in pids.items()})
     first = samples[0]
-    rows = [row("questions", asked, ""), row("edits", edits, "")]
+    rows = footprint(options.repository, quick=options.quick)
+    rows += [row("questions", asked, ""), row("edits", edits, "")]
     for name in first:
         most = max(sample[name] for sample in samples if name in sample)
         target = None if name == "ty" else _GROWTH  # a server's memory is its own

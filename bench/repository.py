@@ -15,8 +15,7 @@ from pathlib import Path
 CACHE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ".demo")
 """Where what benchmarks need is installed, at the first use."""
 
-_CACHED = os.path.join(CACHE, "django")
-_REQUIREMENT = "django==5.2.*"
+_DEMOS = {"django": "django==5.2.*", "sympy": "sympy==1.14.*"}
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", "node_modules", "*.mo", "*.po")
 
@@ -24,14 +23,23 @@ _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", "node_modul
 def ensure(path: str | None) -> str:
     """Absolute path of the repository: the given one, or Django's source, installed at the first use."""
     if path is None:
-        path = _CACHED
-        if not os.path.isdir(os.path.join(path, "django")):
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", path, _REQUIREMENT]
-            subprocess.run(command, check=True)
-            Path(path, "pyproject.toml").touch()  # a project of its own: the one around it ignores it
+        path = demo("django")
     if not os.path.isdir(path):
         raise SystemExit(f"{path} is no folder")
     return os.path.realpath(path)
+
+
+def demo(package: str) -> str:
+    """Absolute path of a folder with a package's source, installed at the first use.
+
+    Raises subprocess.CalledProcessError where it cannot be installed.
+    """
+    path = os.path.join(CACHE, package)
+    if not os.path.isdir(os.path.join(path, package)):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", path, _DEMOS[package]]
+        subprocess.run(command, check=True)
+        Path(path, "pyproject.toml").touch()  # a project of its own: the one around it ignores it
+    return path
 
 
 def installed(*packages: str) -> dict[str, str]:

@@ -63,6 +63,10 @@ def test_memory_is_looked_at_beside_questions_and_edits(tmp_path: Path) -> None:
     assert rows["edits"]["value"] > 10
     for name in ("daemon", "indexer", "ty"):
         assert rows[f"memory of {name}, the most after that"]["value"] > 10
+    for name in ("daemon alone", "daemon with one workspace"):
+        assert rows[f"memory of the {name}, PSS"]["met"]
+    assert rows["memory of daemon and indexer after 60 questions about repository, PSS"]["value"] > 30
+    assert rows["memory of ty after the same questions, PSS"]["ratio"] < 2
 
 
 def test_scale_measures_files_and_workspaces_and_clients(tmp_path: Path) -> None:
@@ -75,6 +79,7 @@ def test_scale_measures_files_and_workspaces_and_clients(tmp_path: Path) -> None
     assert rows["repositories and crowds that could not be measured"]["met"]
     for name in ("repository", "500 files"):
         assert rows[f"{name}: definitions in it"]["value"] > 5
+    assert rows["500 files: new intent, warm, p99"]["against"].startswith("p50: ")
     for name in ("new intent, warm, p50", "a changed file to a strict context with it, p50"):
         assert rows[f"500 files: {name}"]["value"] > 0
     assert rows["3 workspaces: child processes"]["value"] == 6
