@@ -1,23 +1,21 @@
 """Fitting the ranking model: examples in, ensembles as the daemon reads them out.
 
-Two forests of symmetric trees judge each kind of question: one is fitted to the order of a task's candidates
-(QuerySoftMax), one to the log-odds that a candidate is used. Their blend orders and, calibrated on tasks that neither
-saw, is the confidence. CatBoost fits; what it made is exported as whole numbers, and the daemon needs no library.
+Two forests judge each kind of question: one is fitted to the order of a task's candidates (LambdaRank; Burges, 2010),
+one to the log-odds that a candidate is used. Their blend orders and, calibrated on tasks that neither saw, is the
+confidence. LightGBM fits; what it made is exported as whole numbers, and the daemon needs no library.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import tempfile
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import lightgbm
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from catboost import CatBoost, Pool
 
 from bench.examples import NEUTRAL, USED, Example
 from bench.tasks import Form
@@ -39,17 +37,18 @@ CALIBRATED: dict[str, tuple[str, tuple[Form, ...]]] = {
 }
 """Kind of question -> its ensemble, and the forms whose confidence is made honest together."""
 
-_HARD, _EASY = 30, 15  # candidates that are not used: the most promising, and so many of the others
+_HARD, _EASY = 45, 45  # candidates that are not used: the most promising, and so many of the others
 _BLEND = 0.5
 
 
 class Settings(NamedTuple):
     """How forests are fitted."""
 
-    rounds: int = 120
-    depth: int = 6
-    rate: float = 0.12
+    rounds: int = 220
+    leaves: int = 16
+    rate: float = 0.06
     seed: int = 1
+    least: int = 60  # rows of a leaf
 
 
 class Rows(NamedTuple):
@@ -58,29 +57,30 @@ class Rows(NamedTuple):
     features: npt.NDArray[np.float32]
     used: npt.NDArray[np.float32]
     weights: npt.NDArray[np.float32]
-    groups: npt.NDArray[np.int64]  # the task of each row
-    task_weights: npt.NDArray[np.float32]  # of the task of each row
+    sizes: npt.NDArray[np.int64]  # of each task, how many of the rows are its candidates
+    with_uses: npt.NDArray[np.bool_]  # of each task, whether one of them is used
 
 
 def rows(examples: Iterable[Example], weights: Mapping[str, float], seed: int) -> Rows:
     """The used candidates of each example and a sample of the others; `weights` by repository."""
     dice = np.random.default_rng(seed)
-    parts: list[tuple[npt.NDArray[Any], ...]] = []
-    for number, example in enumerate(examples):
+    parts: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
+    task_weights = []
+    for example in examples:
         positive = np.flatnonzero(example.labels == USED)
         negative = np.flatnonzero((example.labels != USED) & (example.labels != NEUTRAL))
         hard, rest = negative[:_HARD], negative[_HARD:]
         easy = dice.choice(rest, min(_EASY, len(rest)), replace=False)
         chosen = np.concatenate([positive, hard, np.sort(easy)])
-        if not len(chosen):
-            continue
-        task_weight = np.full(len(chosen), weights.get(example.repository, 1.0), dtype=np.float32)
-        weight = task_weight.copy()
-        weight[len(positive) + len(hard) :] *= len(rest) / max(1, len(easy))
-        group = np.full(len(chosen), number)
-        parts.append((example.features[chosen], example.labels[chosen] == USED, weight, group, task_weight))
-    features, used, weight, groups, task_weights = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Rows(features, used.astype(np.float32), weight, groups, task_weights)
+        if len(chosen):
+            parts.append((example.features[chosen], example.labels[chosen] == USED))
+            task_weights.append(weights.get(example.repository, 1.0))
+    features, used = (np.concatenate(part) for part in zip(*parts, strict=True))
+    sizes = np.array([len(one) for _, one in parts])
+    with_uses = np.array([one.any() for _, one in parts])
+    return Rows(
+        features, used.astype(np.float32), np.repeat(np.array(task_weights, np.float32), sizes), sizes, with_uses
+    )
 
 
 def fit(table: Rows, settings: Settings, features: Sequence[str] = FEATURES) -> Ensemble:
@@ -88,75 +88,76 @@ def fit(table: Rows, settings: Settings, features: Sequence[str] = FEATURES) -> 
     columns = [FEATURES.index(name) for name in features]
     x = table.features[:, columns]
     common = {
-        "iterations": settings.rounds, "depth": settings.depth, "learning_rate": settings.rate, "l2_leaf_reg": 10,
-        "rsm": 0.3, "border_count": 32, "random_seed": settings.seed, "thread_count": 1,
-        "logging_level": "Silent", "allow_writing_files": False, "boosting_type": "Plain",
+        "num_leaves": settings.leaves, "learning_rate": settings.rate, "seed": settings.seed,
+        "min_data_in_leaf": settings.least, "lambda_l2": 10, "feature_fraction": 0.4, "bagging_fraction": 0.8,
+        "bagging_freq": 1, "max_bin": 63, "num_threads": 1, "deterministic": True, "force_row_wise": True,
+        "verbosity": -1,
     }  # fmt: skip
-    with_uses = np.isin(table.groups, np.unique(table.groups[table.used > 0]))
-    order = CatBoost({**common, "loss_function": "QuerySoftMax"})
-    order.fit(
-        Pool(
-            x[with_uses],
-            table.used[with_uses],
-            group_id=table.groups[with_uses],
-            group_weight=table.task_weights[with_uses],
-        )
+    kept = np.repeat(table.with_uses, table.sizes)
+    tasks = lightgbm.Dataset(x[kept], table.used[kept], weight=table.weights[kept], group=table.sizes[table.with_uses])
+    order = lightgbm.train(
+        {**common, "objective": "lambdarank", "lambdarank_truncation_level": 15}, tasks, settings.rounds
     )
-    chance = CatBoost({**common, "loss_function": "Logloss"})
-    chance.fit(Pool(x, table.used, weight=table.weights))
-    return export([order, chance], x, features)
+    pairs = lightgbm.Dataset(x, table.used, weight=table.weights)
+    chance = lightgbm.train({**common, "objective": "binary"}, pairs, settings.rounds)
+    return export([order, chance], features)
 
 
 Split = tuple[str, float]
 """Feature and border."""
 
 
-class Fitted(NamedTuple):
-    """A model as CatBoost says it."""
+class Tree(NamedTuple):
+    """A tree as LightGBM says it."""
 
-    bias: float
-    trees: list[list[Split]]
-    nodes: list[npt.NDArray[np.float64]]  # of each tree, level by level
+    splits: list[Split]  # of each node, each before those below it
+    below: list[tuple[int, int]]  # of each node: where the walk goes on, as in the daemon's `Node`
+    means: list[float]  # of each node, weighted by the rows that reach its leaves
+    leaves: list[float]
 
 
-def export(models: Sequence[CatBoost], x: npt.NDArray[np.float32], features: Sequence[str]) -> Ensemble:
-    """Fitted models as the daemon's tables; node means are weighted by the rows that reach them."""
-    fitted = [_read(model, x, features) for model in models]
+def export(models: Sequence[lightgbm.Booster], features: Sequence[str]) -> Ensemble:
+    """Fitted models as the daemon's tables."""
+    fitted = [[_tree(one["tree_structure"], features) for one in model.dump_model()["tree_info"]] for model in models]
     borders: dict[str, list[float]] = {}
-    for name, border in sorted({split for one in fitted for tree in one.trees for split in tree}):
+    for name, border in sorted({split for trees in fitted for tree in trees for split in tree.splits}):
         borders.setdefault(name, []).append(border)
     questions = [(name, at) for name, found in borders.items() for at in range(len(found))]
     number = {(name, borders[name][at]): position for position, (name, at) in enumerate(questions)}
     forests = []
-    for bias, trees, nodes in fitted:
-        unit = max(float(np.abs(one).max()) for one in nodes) / 32767
-        whole = np.concatenate([np.rint(one / unit) for one in nodes]).astype("<i2")
-        asked = [[number[split] for split in tree] for tree in trees]
-        forests.append(Forest(float(f"{unit:.7g}"), bias, asked, b64encode(whole.tobytes()).decode()))
+    for trees in fitted:
+        unit = max(abs(value) for tree in trees for value in (*tree.means, *tree.leaves)) / 32767
+        values = [round(value / unit) for tree in trees if tree.splits for value in (*tree.means, *tree.leaves)]
+        asked = [
+            [(number[split], no, yes) for split, (no, yes) in zip(tree.splits, tree.below, strict=True)]
+            for tree in trees
+            if tree.splits
+        ]
+        constant = sum(tree.leaves[0] for tree in trees if not tree.splits)
+        packed = b64encode(np.array(values, dtype="<i2").tobytes()).decode()
+        forests.append(Forest(float(f"{unit:.7g}"), constant, asked, packed))
     return Ensemble(borders, questions, forests, [_BLEND, 1 - _BLEND], 0.0)
 
 
-def _read(model: CatBoost, x: npt.NDArray[np.float32], features: Sequence[str]) -> Fitted:
-    with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        model.save_model(file.name, format="json")
-        described = json.load(file)
-    scale, (bias,) = described["scale_and_bias"]
-    trees, nodes = [], []
-    for tree in described["oblivious_trees"]:
-        splits = [(split["float_feature_index"], float(split["border"])) for split in tree["splits"]]
-        leaf = np.zeros(len(x), dtype=np.int64)
-        for bit, (feature, border) in enumerate(splits):
-            leaf |= (x[:, feature] > border).astype(np.int64) << bit
-        reached = np.bincount(leaf, minlength=1 << len(splits)) + 1e-6
-        leaves = scale * np.array(tree["leaf_values"])
-        means = []
-        for level in range(len(splits) + 1):
-            inside = np.arange(1 << len(splits)) & ((1 << level) - 1)
-            total = np.bincount(inside, weights=reached * leaves, minlength=1 << level)
-            means.append(total / np.bincount(inside, weights=reached, minlength=1 << level))
-        trees.append([(features[feature], float(f"{border:.7g}")) for feature, border in splits])
-        nodes.append(np.concatenate(means))
-    return Fitted(float(bias), trees, nodes)
+def _tree(root: Mapping[str, Any], features: Sequence[str]) -> Tree:
+    tree = Tree([], [], [], [])
+    _walk(root, features, tree)
+    return tree
+
+
+def _walk(node: Mapping[str, Any], features: Sequence[str], tree: Tree) -> tuple[int, float, int]:
+    """Append a node and all below it: (its place as in `Node`, mean, rows)."""
+    if "leaf_value" in node:
+        tree.leaves.append(node["leaf_value"])
+        return ~(len(tree.leaves) - 1), node["leaf_value"], node.get("leaf_count", 1)
+    at = len(tree.splits)
+    tree.splits.append((features[node["split_feature"]], float(f"{node['threshold']:.7g}")))
+    tree.below.append((0, 0))
+    tree.means.append(0.0)
+    (no, low, few), (yes, high, many) = (_walk(node[side], features, tree) for side in ("left_child", "right_child"))
+    tree.below[at] = no, yes
+    tree.means[at] = (low * few + high * many) / (few + many)
+    return at, tree.means[at], few + many
 
 
 def table_of(example: Example) -> dict[str, list[float]]:

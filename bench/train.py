@@ -167,5 +167,5 @@ def provenance(
         "examples": len(mined) + len(own),
         "features": len(FEATURES),
         "settings": settings._asdict(),
-        "catboost": version("catboost"),
+        "lightgbm": version("lightgbm"),
     }

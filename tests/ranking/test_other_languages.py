@@ -112,6 +112,9 @@ class ByName:
         found = (self.store.by_name.get(name) for name in sorted(self.names_used(function)))
         return {id: None for ids in found if len(ids) <= SAME_NAME for id in ids if id != function}
 
+    def said(self, name: str) -> int:
+        return self.store.said(name)
+
     def named(self, path: str, qualname: str) -> int | None:
         return next((id for id in self.store.ids(path) if self.store.symbols[id].qualname == qualname), None)
 

@@ -172,10 +172,12 @@ def test_words_that_mean_much_the_same(live: LiveIndex) -> None:
     assert not named(found, "text")
     found = signals(live, intent="Fetch mail")
     assert "Backend.fetch" in named(found, "related words")
-    found = signals(live, intent="Unload the preparation")
+    found = signals(live, intent="Preload the preparation")
     assert "Order.load" not in named(found, "text") and "Order.load" in named(found, "related words")
     assert "open_order" in named(found, "neighbours by related words")
     assert "open_order" in named(found, "best neighbour by related words")
+    assert "open_order" in named(found, "neighbours by meaning")
+    assert "open_order" in named(found, "best neighbour by meaning")
 
 
 def test_what_is_read_from_parameters_and_attributes_of_the_same_name(live: LiveIndex) -> None:

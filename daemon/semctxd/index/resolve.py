@@ -15,7 +15,7 @@ import msgspec
 
 from semctxd.index.modules import Modules
 from semctxd.index.scopes import Scopes, Value
-from semctxd.index.store import Store, imported
+from semctxd.index.store import Store, imported, names_said
 from semctxd.ranking.records import Body, Import
 from semctxd.ranking.text import IDENTIFIER
 
@@ -37,6 +37,7 @@ class Resolver(Scopes):
         self._returns: dict[tuple[int, int], list[Value]] = {}
         self._uses: dict[int, dict[int, None]] = {}
         self._visible: list[Import] | None = None  # imports of the hidden function's file
+        self._only_hidden: set[str] | None = None  # names that no other function of its file says
 
     # -- what the hidden function alone needs -----------------------------------------------------
 
@@ -54,6 +55,20 @@ class Resolver(Scopes):
                 if kept or (not one.names and one.bound not in orphans)
             ]
         return self._visible
+
+    def said(self, name: str) -> int:
+        """The number of files in which functions say a name, the hidden one left out."""
+        if self._only_hidden is None:
+            symbols = (
+                [self.store.symbols[id] for id in self.store.ids(self.store.symbols[self.hidden].path)]
+                if self.hidden
+                else []
+            )
+            hidden = [symbol for symbol in symbols if symbol.id == self.hidden]
+            self._only_hidden = names_said(hidden) - names_said(
+                symbol for symbol in symbols if symbol.id != self.hidden
+            )
+        return self.store.said(name) - (name in self._only_hidden)
 
     def importers(self, name: str) -> Sequence[int]:
         """The files (as their first ids) that import a name, or `import` a module of that name."""

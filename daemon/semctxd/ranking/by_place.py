@@ -26,6 +26,8 @@ def file(signals: Signals, likeness: Scores) -> None:
             signals.put("near", (id,), 1 / (1 + distance / 20))
             if symbols[id].line < question.line:
                 signals.put("before", (id,))
+        by_distance = sorted(ids, key=lambda id: (abs(symbols[id].line - question.line), symbols[id].line))
+        signals.put_all("nearest", {id: 1 / at for at, id in enumerate(by_distance, 1)})
     functions = [id for id in ids if symbols[id].body is not None]
     functions.sort(key=lambda id: (abs(symbols[id].line - question.line), symbols[id].line))
     functions = functions[:_FILE_FUNCTIONS]

@@ -6,13 +6,16 @@ import math
 from collections.abc import Callable
 from itertools import islice
 
+from semctxd.ranking import meaning
+from semctxd.ranking.lexicon import related as related_words
 from semctxd.ranking.signals import SAME_NAME, Scores, Signals, best, is_test, search
 from semctxd.ranking.text import subtokens
-from semctxd.ranking.thesaurus import related as related_words
 
 _FOUND = 400
 _NEIGHBOURS = 20
 _PARAMETER_NEIGHBOURS = 40
+_LIKE = 300  # functions like the intent by words, of which the nearest in meaning are looked for
+_FAR = 0.2  # cosine of two texts that have little in common
 
 
 def text(signals: Signals) -> Scores:
@@ -59,6 +62,19 @@ def related(signals: Signals, text: Scores) -> None:
     signals.put_all("neighbours by related words", signals.vote(nearest))
     for id, score in nearest.items():
         signals.put("best neighbour by related words", signals.corpus.uses(id), score)
+    meant(signals, likeness)
+
+
+def meant(signals: Signals, likeness: Scores) -> None:
+    """The same by what the functions that are most like the intent mean as a whole."""
+    symbols = signals.corpus.store.symbols
+    ids = best(signals.corpus, likeness, _LIKE)
+    (cosines,) = meaning.cosines((meaning.of_question(signals),), [meaning.of(symbols[id])[1] for id in ids])
+    near = {id: (cosine - _FAR) ** 2 for id, cosine in zip(ids, cosines, strict=True) if cosine > _FAR}
+    nearest = {id: near[id] for id in best(signals.corpus, near, _NEIGHBOURS)}
+    signals.put_all("neighbours by meaning", signals.vote(nearest))
+    for id, score in nearest.items():
+        signals.put("best neighbour by meaning", signals.corpus.uses(id), score)
 
 
 def _functions(signals: Signals, scores: Scores) -> Scores:

@@ -73,6 +73,9 @@ class Corpus(Protocol):
     def hidden(self) -> int:
         """The function that is about to be written anew; 0: none."""
 
+    def said(self, name: str) -> int:
+        """The number of files in which functions say a name."""
+
     def named(self, path: str, qualname: str) -> int | None:
         """The symbol of a file with that qualname."""
 

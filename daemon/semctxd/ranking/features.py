@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semctxd.ranking import by_draft, own
+from semctxd.ranking import by_draft, meaning, own
 from semctxd.ranking.signals import Signals, best, is_test
 
 CANDIDATES = 200
@@ -21,7 +21,8 @@ PRIORS: dict[str, float] = {
     "member of usual attribute's type": 0.3, "in a file of such functions": 0.5,
     "in a class of such functions": 0.4, "analogy": 0.6, "called in the draft": 0.8, "attribute in the draft": 0.4,
     "in the draft": 0.5, "like the draft": 0.5, "neighbours of the draft": 0.7, "related words": 0.5,
-    "neighbours by related words": 0.8, "said of such a parameter": 0.5, "said of such an attribute": 0.4,
+    "neighbours by related words": 0.8,
+    "neighbours by meaning": 0.5, "said of such a parameter": 0.5, "said of such an attribute": 0.4,
     "called with such a parameter": 0.4,
     "imported in this folder": 0.4, "imported by files like this": 0.5, "returns the wanted type": 0.3,
 }  # fmt: skip
@@ -30,12 +31,13 @@ PRIORS: dict[str, float] = {
 GATHERED = (
     "text", "text, absolute", "neighbours", "neighbours by name", "closest neighbours", "best neighbour",
     "related words", "neighbours by related words", "best neighbour by related words",
+    "neighbours by meaning", "best neighbour by meaning",
     "same parameters", "same parameters, by name", "said of such a parameter", "called with such a parameter",
     "named", "member of named class",
     "parameter type", "member of parameter type", "class called like a parameter",
     "member of class called like a parameter", "member of usual parameter type", "returned type",
     "member of returned type", "returns the wanted type", "same name elsewhere", "siblings", "siblings by name",
-    "siblings, mapped to this class", "overridden", "same file", "near", "before", "file's uses",
+    "siblings, mapped to this class", "overridden", "same file", "near", "nearest", "before", "file's uses",
     "file's uses by name", "similar functions of the file", "near functions of the file", "calls the target",
     "caller's uses", "in an imported module", "imported", "member of imported class", "in a file imported from",
     "imported in this folder", "imported by files like this", "same class", "own or inherited", "class's uses",
@@ -46,7 +48,7 @@ GATHERED = (
     "receiver in the draft", "like a name in the draft", "like a call in the draft", "like the draft",
     "neighbours of the draft",
 )  # fmt: skip
-FEATURES = GATHERED + own.OWN
+FEATURES = GATHERED + own.OWN + meaning.MEANING
 """The names of all columns that a model may ask for."""
 
 _TEST_PRIOR = 1.0  # what a symbol of a test has to make up for where no test is asked for
@@ -71,6 +73,7 @@ def columns(signals: Signals, ids: list[int]) -> dict[str, list[float]]:
     """The value of each feature for each candidate, in their order."""
     found = {signal: _column(signals, signal, ids) for signal in GATHERED}
     found.update(own.columns(signals, ids))
+    found.update(meaning.columns(signals, ids))
     if signals.question.draft:
         found.update(by_draft.likeness(signals, ids))
     return found

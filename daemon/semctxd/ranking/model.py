@@ -1,10 +1,8 @@
-"""The fitted model: boosted symmetric trees, kept as data, applied to all candidates at once in plain Python.
+"""The fitted model: boosted trees, kept as data, applied to all candidates at once in plain Python.
 
-A *symmetric* tree asks the same question at every node of a level (Kohavi, 1994; CatBoost's oblivious trees), so that
-a candidate's leaf is a number whose bits are the answers. For all candidates together the answers to one question
-are one big integer with a byte for each candidate: a tree costs a few operations on such integers, whatever the
-number of candidates, and no array library is needed. Values are whole numbers of `unit`, so that sums are
-exact and the same everywhere.
+For all candidates together the answers to one question are one big integer with a byte for each candidate, and so are
+the candidates that reach a node: a node costs a few operations on such integers, whatever the number of candidates, and
+no array library is needed. Values are whole numbers of `unit`, so that sums are exact and the same everywhere.
 
 `model.json` holds ensembles by the kind of question. Features are known by their names; a candidate's column that a
 model does not ask for is not looked at.
@@ -25,6 +23,10 @@ import msgspec
 Columns = Mapping[str, Sequence[float]]
 """Feature -> value for each candidate."""
 
+Node = tuple[int, int, int]
+"""The position of its question, and where the walk goes on if the answer is no, and if it is yes: to the node of that
+position, or to leaf ~n."""
+
 _ABOVE = [bytes(place > border for place in range(256)) for border in range(255)]
 _LANE_MAX = 256  # so many bytes can be added in a lane of 16 bits
 
@@ -34,27 +36,27 @@ class Forest(msgspec.Struct, frozen=True, dict=True):
 
     unit: float  # of the trees' values
     bias: float  # added to the sum
-    trees: list[list[int]]  # positions of a tree's questions, that of the lowest bit first
-    values: str  # base64 of int16: the means of all nodes, level by level from the root, of one tree after the other
+    trees: list[list[Node]]  # a tree's nodes, each before those below it; at most 256 leaves
+    values: str  # base64 of int16: of one tree after the other, the mean of each node, then the value of each leaf
 
     @cached_property
-    def _nodes(self) -> list[array[int]]:
-        """The nodes of each tree; of level d, those from 2^d - 1 on, by the answers so far."""
+    def _values(self) -> list[array[int]]:
+        """The values of each tree: of its nodes, then of its leaves."""
         data = b64decode(self.values)
         flat = array("h", struct.unpack(f"<{len(data) // 2}h", data))
-        nodes, at = [], 0
+        values, at = [], 0
         for tree in self.trees:
-            size = (2 << len(tree)) - 1
-            nodes.append(flat[at : at + size])
+            size = 2 * len(tree) + 1
+            values.append(flat[at : at + size])
             at += size
-        return nodes
+        return values
 
     @cached_property
     def _bytes(self) -> list[tuple[bytes, bytes]]:
         """For each tree, leaf -> low and high byte of its value + 2^15."""
         found = []
-        for tree, nodes in zip(self.trees, self._nodes, strict=True):
-            leaves = [value + 32768 for value in nodes[(1 << len(tree)) - 1 :]]
+        for tree, values in zip(self.trees, self._values, strict=True):
+            leaves = [value + 32768 for value in values[len(tree) :]]
             found.append((bytes(v & 255 for v in leaves).ljust(256), bytes(v >> 8 for v in leaves).ljust(256)))
         return found
 
@@ -62,13 +64,11 @@ class Forest(msgspec.Struct, frozen=True, dict=True):
         """The score of each of `count` candidates; `answers` to each question, a byte of 0 or 1 for each candidate."""
         width = (count + 1) // 2 * 2
         even = int.from_bytes(b"\xff\x00" * (width // 2), "little")
+        everybody = int.from_bytes(b"\x01" * count, "little")
         totals = [-32768 * len(self.trees)] * count
         low_even = low_odd = high_even = high_odd = 0  # sums of low and of high bytes, in lanes of 16 bits
         for done, (tree, (to_low, to_high)) in enumerate(zip(self.trees, self._bytes, strict=True), 1):
-            number = 0
-            for bit, question in enumerate(tree):
-                number |= answers[question] << bit
-            leaves = number.to_bytes(count, "little")
+            leaves = _leaves(tree, answers, everybody).to_bytes(count, "little")
             found = int.from_bytes(leaves.translate(to_low), "little")
             low_even += found & even
             low_odd += (found >> 8) & even
@@ -88,19 +88,33 @@ class Forest(msgspec.Struct, frozen=True, dict=True):
         """Feature -> its part of one candidate's score: the changes of the mean at its questions (Saabas, 2014);
         `answers` to each question, and the feature that each is about."""
         found: dict[str, float] = {}
-        for tree, nodes in zip(self.trees, self._nodes, strict=True):
-            at, mean = 0, nodes[0]
-            for level, question in enumerate(tree):
-                at |= answers[question] << level
-                child = nodes[(2 << level) - 1 + at]
-                found[features[question]] = found.get(features[question], 0.0) + self.unit * (child - mean)
-                mean = child
+        for tree, values in zip(self.trees, self._values, strict=True):
+            at = 0
+            while at >= 0:
+                question, no, yes = tree[at]
+                below = yes if answers[question] else no
+                change = values[below if below >= 0 else len(tree) + ~below] - values[at]
+                found[features[question]] = found.get(features[question], 0.0) + self.unit * change
+                at = below
         return found
 
     @property
     def mean(self) -> float:
         """What a score is before any question is asked; with all shares it adds up to the score."""
-        return self.bias + self.unit * sum(nodes[0] for nodes in self._nodes)
+        return self.bias + self.unit * sum(values[0] for values in self._values)
+
+
+def _leaves(tree: Sequence[Node], answers: Sequence[int], everybody: int) -> int:
+    """The number of each candidate's leaf, a byte for each."""
+    reached, found = [everybody] * len(tree), 0
+    for here, (question, no, yes) in zip(reached, tree, strict=True):
+        above = here & answers[question]
+        for below, part in ((no, here ^ above), (yes, above)):
+            if below < 0:
+                found |= part * ~below
+            else:
+                reached[below] = part
+    return found
 
 
 class Ensemble(msgspec.Struct, frozen=True):

@@ -16,7 +16,8 @@ OWN = (
     "logger", "size", "parameters", "words in its name", "private elsewhere", "words of its name said",
     "words of its name said, weighed", "intent covered by its name", "best clause for its name",
     "its name in one clause", "words of its name in order", "own name's words", "owner's words said", "said early",
-    "verb goes with verb", "owner's text", "namesakes", "imported by files", "parameter words",
+    "verb goes with verb", "owner's text", "namesakes", "imported by files", "said by files",
+    "said by files, for each namesake", "text of its name", "rank of its name's text", "parameter words",
     "its parameters are at hand",
     "folder distance", "text rank", "neighbour rank", "best text of its file", "rank of its file's text",
     "votes for its file", "target is method", "target is private", "target file size", "target class size",
@@ -25,6 +26,7 @@ OWN = (
 )  # fmt: skip
 
 _PRIVATE = OWN.index("private")
+_K1, _B, _MEAN_WORDS = 1.2, 0.3, 4.0  # Okapi BM25 of names
 _ERRORS = re.compile(r"\brais|\berror|exception|invalid|\bfail", re.I)
 _LOGGING = re.compile(r"\blog(?:s|ged|ging|ger)?\b|\bwarn", re.I)
 _EXCEPTION = re.compile(r"(?:Error|Exception|Warning)$")
@@ -78,6 +80,8 @@ class _Seen:
         self.distances: dict[str, float] = {}
         self.text_rank = _ranks(self.text, ids)
         self.vote_rank = _ranks(signals.of("neighbours"), ids)
+        self.name_text = {id: self.text_of_name(store.symbols[id]) for id in ids}
+        self.name_rank = _ranks(self.name_text, ids)
         self.file_text: dict[str, float] = {}
         for id, score in self.text.items():
             path = store.symbols[id].path
@@ -111,6 +115,8 @@ class _Seen:
         positions = [self.intent[token] for token in in_intent]
         owner = self.corpus.owner(symbol.id) if symbol.owner else None
         best, within = self.clause(distinct) if in_intent else (0.0, 0.0)
+        namesakes = len(self.corpus.store.by_name.get(name))
+        files = max(1, self.corpus.said(name))  # what only the hidden function says must not stand out
         return (
             *fixed,
             fixed[_PRIVATE] if path != self.question.file else 0.0,
@@ -125,8 +131,12 @@ class _Seen:
             1 - min(positions) / (1 + len(self.intent)) if positions else 0.0,
             self.verbs.get(tokens[0], 0.0) if tokens else 0.0,
             self.text.get(owner, 0.0) if owner is not None else 0.0,
-            math.log1p(len(self.corpus.store.by_name.get(name))),
+            math.log1p(namesakes),
             math.log1p(len(self.corpus.importers(name))),
+            math.log1p(files),
+            math.log1p(files / namesakes),
+            self.name_text[symbol.id],
+            self.name_rank[symbol.id],
             sum(token in self.parameter_words for token in distinct) / (len(distinct) or 1),
             sum(one in self.parameters for one in parameters) / len(parameters) if parameters else 0.0,
             self.distance(path),
@@ -137,6 +147,13 @@ class _Seen:
             self.file_votes.get(path, 0.0),
             *self.target,
         )
+
+    def text_of_name(self, symbol: Record) -> float:
+        """BM25 of the question against the words of a symbol's name and its class's."""
+        tokens, _, _, owner_words, _ = _facts(symbol)
+        words = {*tokens, *owner_words}
+        weight = (_K1 + 1) / (1 + _K1 * (1 - _B + _B * len(words) / _MEAN_WORDS))
+        return weight * math.fsum(self.weigh(word) * self.said[word] for word in words if word in self.said)
 
     def clause(self, tokens: frozenset[str]) -> tuple[float, float]:
         """The best of the intent's clauses for a name: by weighed Jaccard index, and by the share of the name."""

@@ -69,10 +69,15 @@ class Question:
         return found
 
     @cached_property
-    def clauses(self) -> list[frozenset[str]]:
-        """The stemmed words of each clause of the intent."""
-        found = (frozenset(words(clause)) for clause in _CLAUSES.split(self.intent))
+    def clause_words(self) -> list[list[str]]:
+        """The stemmed words of each clause of the intent, in order."""
+        found = (words(clause) for clause in _CLAUSES.split(self.intent))
         return [clause for clause in found if clause][:_CLAUSES_MAX]
+
+    @cached_property
+    def clauses(self) -> list[frozenset[str]]:
+        """The stemmed words of each clause of the intent, each once."""
+        return list(map(frozenset, self.clause_words))
 
     @cached_property
     def pairs(self) -> frozenset[tuple[str, str]]:

@@ -1,8 +1,9 @@
-"""`python -m bench related DIR`: which stems mean much the same, by a static embedding of their words.
+"""`python -m bench words DIR…`: what words mean, by a static embedding of them.
 
 The vocabulary is that of the tasks' repositories: the words of names and documentation. Each stem stands where the
 words that share it stand on average in wordllama's table of token vectors (as its package ships it: nothing is
-downloaded); related are the stems nearest by cosine. The daemon reads the result, `ranking/related.txt`, and needs
+downloaded); related are the stems nearest by cosine. For vectors, the mean of all is taken away, and the directions
+in which they differ most are kept (Mu and Viswanath, 2018). The daemon reads the result, `ranking/words.txt`, and needs
 neither the table nor the package.
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from base64 import b64encode
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,32 +21,35 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.repository import sources
+from semctxd.ranking.lexicon import DIMENSIONS
 from semctxd.ranking.text import STOP_WORDS, SUBTOKEN, stem
 
 _WEIGHTS, _TOKENIZER = "weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json"
-_TARGET = Path(__file__).parent.parent / "daemon" / "semctxd" / "ranking" / "related.txt"
+_TARGET = Path(__file__).parent.parent / "daemon" / "semctxd" / "ranking" / "words.txt"
 _LEAST_REPOSITORIES = 3  # a stem of fewer is somebody's own word
 _MOST = 8
 _NEAR = 0.42  # cosine
 
 
 def main(arguments: list[str]) -> int:
-    """Write the table of related stems."""
-    parser = argparse.ArgumentParser(prog="python -m bench related", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("tasks", metavar="DIR", help="a folder of tasks: its repositories give the vocabulary")
+    """Write the table of stems."""
+    parser = argparse.ArgumentParser(prog="python -m bench words", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "tasks", metavar="DIR", nargs="+", help="folders of tasks: their repositories give the vocabulary"
+    )
     parser.add_argument("--to", metavar="FILE", type=Path, default=_TARGET, help="default: the daemon's")
     chosen = parser.parse_args(arguments)
-    table = related(vocabulary(chosen.tasks))
+    table = lines(vocabulary(chosen.tasks))
     chosen.to.write_text("".join(f"{line}\n" for line in table), encoding="utf-8")
     print(f"{len(table)} stems, {chosen.to.stat().st_size / 1e3:.0f} kB: {chosen.to}")
     return 0
 
 
-def vocabulary(folder: str) -> dict[str, Counter[str]]:
+def vocabulary(folders: Sequence[str]) -> dict[str, Counter[str]]:
     """Stem -> the words that have it and how often, of stems that several repositories use."""
     words: dict[str, Counter[str]] = defaultdict(Counter)
     spread: Counter[str] = Counter()
-    for repository in sorted(Path(folder, "repositories").iterdir()):
+    for repository in sorted(one for folder in folders for one in Path(folder, "repositories").iterdir()):
         seen: Counter[str] = Counter()
         for path in sources(str(repository)):
             text = repository.joinpath(path).read_text("utf-8", errors="replace")
@@ -57,18 +63,30 @@ def vocabulary(folder: str) -> dict[str, Counter[str]]:
     return {one: words[one] for one in sorted(words) if spread[one] >= _LEAST_REPOSITORIES}
 
 
-def related(words: dict[str, Counter[str]]) -> list[str]:
-    """A line for each stem that has related ones: `stem other:0.71 other:0.55`, nearest first."""
+def lines(words: dict[str, Counter[str]]) -> list[str]:
+    """A line for each stem: `stem vector other:0.71 other:0.55`, nearest first."""
     stems = list(words)
     vectors = embed(words)
-    lines = []
+    shown = [b64encode(row.tobytes()).decode() for row in reduced(vectors)]
+    found: list[str] = []
     for start in range(0, len(stems), 1000):
         cosines = vectors[start : start + 1000] @ vectors.T
         for row, name in zip(cosines, stems[start : start + 1000], strict=True):
             near = [(float(row[at]), stems[at]) for at in np.argsort(-row)[: _MOST + 1] if stems[at] != name]
-            if kept := [f"{other}:{cosine:.2f}" for cosine, other in near if cosine >= _NEAR]:
-                lines.append(" ".join((name, *kept)))
-    return lines
+            kept = (f"{other}:{cosine:.2f}" for cosine, other in near if cosine >= _NEAR)
+            found.append(" ".join((name, shown[len(found)], *kept)))
+    return found
+
+
+def reduced(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Each vector in the directions of most variance, as the daemon has it: of length 127, each component + 128."""
+    centred = vectors - vectors.mean(0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    kept = centred @ directions[:DIMENSIONS].T
+    whole: npt.NDArray[np.uint8] = (np.rint(127 * kept / np.linalg.norm(kept, axis=1, keepdims=True)) + 128).astype(
+        np.uint8
+    )
+    return whole
 
 
 def embed(words: dict[str, Counter[str]]) -> npt.NDArray[np.float32]:

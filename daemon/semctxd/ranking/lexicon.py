@@ -1,11 +1,17 @@
-"""Stems that mean much the same, by an embedding of their words; `related.txt` is made by `python -m bench related`."""
+"""What words mean, by a static embedding of them.
+
+`words.txt` is made by `python -m bench words`. It has a line for each stem: `stem vector other:0.71 other:0.55`, with
+the vector in base64, and the stems that mean much the same.
+"""
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 
+DIMENSIONS = 64
 _MOST = 24  # so many words are added to a question
 
 
@@ -15,7 +21,7 @@ def related(terms: Mapping[str, float]) -> dict[str, float]:
     table = _table()
     found: dict[str, float] = {}
     for term, weight in terms.items():
-        for entry in table.get(term, "").split():
+        for entry in table.get(term, "").split()[1:]:
             other, _, cosine = entry.partition(":")
             if other not in terms:
                 found[other] = max(found.get(other, 0.0), weight * float(cosine) ** 2)
@@ -23,7 +29,13 @@ def related(terms: Mapping[str, float]) -> dict[str, float]:
     return {term: found[term] for term in order[:_MOST]}
 
 
+def vector(stem: str) -> bytes | None:
+    """The DIMENSIONS components of a stem's vector, each + 128; None for a word that the table lacks."""
+    line = _table().get(stem)
+    return b64decode(line.partition(" ")[0]) if line else None
+
+
 @lru_cache(maxsize=1)
 def _table() -> dict[str, str]:
-    lines = files(__package__).joinpath("related.txt").read_text("utf-8").splitlines()
-    return {stem: others for stem, _, others in (line.partition(" ") for line in lines)}
+    lines = files(__package__).joinpath("words.txt").read_text("ascii").splitlines()
+    return {stem: said for stem, _, said in (line.partition(" ") for line in lines)}

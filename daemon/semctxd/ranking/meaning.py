@@ -1,0 +1,99 @@
+"""How near two texts are in meaning: the cosine of the means of their words' vectors.
+
+Vectors are bytes, and many are multiplied at once: of all of them, one component makes one big integer with a lane for
+each vector, so that a product with a question's component is one operation, and sums are exact everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from operator import mul
+from struct import unpack
+
+from semctxd.ranking.lexicon import DIMENSIONS, vector
+from semctxd.ranking.records import Record
+from semctxd.ranking.signals import Signals
+from semctxd.ranking.text import subtokens, words
+
+MEANING = (
+    "meaning", "meaning of its name", "own name's meaning", "best clause's meaning",
+    "best clause's meaning for its name", "meaning rank", "place of its clause",
+)  # fmt: skip
+
+Vector = bytes
+"""DIMENSIONS components of a vector of length 127, each + 128; all 128 where no word is known."""
+
+_ZERO, _UNIT = 128, 127
+_NOTHING: Vector = bytes((_ZERO,)) * DIMENSIONS
+_DOC_WORDS = 40
+
+
+def columns(signals: Signals, ids: list[int]) -> dict[str, list[float]]:
+    """The value of each feature of MEANING for each candidate."""
+    question, symbols = signals.question, signals.corpus.store.symbols
+    names, wholes = zip(*(of(symbols[id]) for id in ids), strict=True) if ids else ((), ())
+    name, *clauses = map(mean, (subtokens(question.name), *question.clause_words))
+    whole = of_question(signals)
+    (to_whole, to_name, *to_clauses), (near, *in_clauses) = (
+        cosines((whole, name, *clauses), names),
+        cosines((whole, *clauses), wholes),
+    )
+    place = {id: at for at, id in enumerate(sorted(ids, key=dict(zip(ids, near, strict=True)).__getitem__)[::-1], 1)}
+    best = [max(row) for row in zip(*to_clauses, strict=True)] or [0.0] * len(ids)
+    first = [row.index(max(row)) / len(row) for row in zip(*to_clauses, strict=True)] or [0.0] * len(ids)
+    inside = [max(row) for row in zip(*in_clauses, strict=True)] or [0.0] * len(ids)
+    values = (near, to_whole, to_name, inside, best, [1 / place[id] for id in ids], first)
+    return dict(zip(MEANING, values, strict=True))
+
+
+def of_question(signals: Signals) -> Vector:
+    """What the whole intent means, with the target's name."""
+    question = signals.question
+    return mean((*subtokens(question.name), *words(question.intent)))
+
+
+@lru_cache(maxsize=1 << 12)
+def of(symbol: Record) -> tuple[Vector, Vector]:
+    """What a symbol's name means, and the name with class and documentation. A record never changes."""
+    name = subtokens(symbol.name)
+    return mean(name), mean((*name, *words(symbol.doc)[:_DOC_WORDS], *subtokens(symbol.owner)))
+
+
+def mean(stems: Iterable[str]) -> Vector:
+    """The direction of the mean of the stems' vectors."""
+    total, count = 0, 0
+    for stem in stems:
+        if lanes := _lanes(stem):
+            total += lanes
+            count += 1
+    if not count:
+        return _NOTHING
+    components = [one - _ZERO * count for one in unpack(f"<{DIMENSIONS}H", total.to_bytes(2 * DIMENSIONS, "little"))]
+    scale = _UNIT / (math.hypot(*components) or 1.0)
+    return bytes([round(one * scale) + _ZERO for one in components])
+
+
+@lru_cache(maxsize=1 << 12)
+def _lanes(stem: str) -> int:
+    """A stem's vector as an integer with a lane of 16 bits for each component; 0 for an unknown one."""
+    found = vector(stem)
+    return int.from_bytes(b"".join(bytes((one, 0)) for one in found), "little") if found else 0
+
+
+def cosines(questions: Sequence[Vector], vectors: Sequence[Vector]) -> list[list[float]]:
+    """For each question, its cosine with each vector."""
+    count, joined = len(vectors), b"".join(vectors)
+    lanes = []
+    spread = bytearray(4 * count)
+    for at in range(DIMENSIONS):
+        spread[::4] = joined[at::DIMENSIONS]
+        lanes.append(int.from_bytes(spread, "little"))
+    shifts = [_ZERO * (sum(one) - _ZERO * DIMENSIONS) for one in vectors]
+    found = []
+    for question in questions:
+        shift = _ZERO * sum(question)
+        products = unpack(f"<{count}I", sum(map(mul, lanes, question)).to_bytes(4 * count, "little"))
+        found.append([(one - shift - other) / _UNIT**2 for one, other in zip(products, shifts, strict=True)])
+    return found
