@@ -38,7 +38,7 @@ CALIBRATED: dict[str, tuple[str, tuple[Form, ...]]] = {
 """Kind of question -> its ensemble, and the forms whose confidence is made honest together."""
 
 _HARD, _EASY = 45, 45  # candidates that are not used: the most promising, and so many of the others
-_BLEND = 0.5
+_BLEND = 0.7  # of the forest that orders
 
 
 class Settings(NamedTuple):

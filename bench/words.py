@@ -1,10 +1,10 @@
 """`python -m bench words DIR…`: what words mean, by a static embedding of them.
 
-The vocabulary is that of the tasks' repositories: the words of names and documentation. Each stem stands where the
-words that share it stand on average in wordllama's table of token vectors (as its package ships it: nothing is
-downloaded); related are the stems nearest by cosine. For vectors, the mean of all is taken away, and the directions
-in which they differ most are kept (Mu and Viswanath, 2018). The daemon reads the result, `ranking/words.txt`, and needs
-neither the table nor the package.
+The vocabulary is that of the tasks' repositories, the words of names and documentation, and the words that are whole
+tokens of wordllama's table of vectors (as its package ships it: nothing is downloaded): those are common in English.
+Each stem stands where the words that share it stand on average there; related are the stems nearest by cosine. For
+vectors, the mean of all is taken away, and the directions in which they differ most are kept (Mu and Viswanath, 2018).
+The daemon reads the result, `ranking/words.txt`, and needs neither the table nor the package.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import json
 from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from tokenizers import Tokenizer
 
 from bench.repository import sources
 from semctxd.ranking.lexicon import DIMENSIONS
@@ -29,6 +31,7 @@ _TARGET = Path(__file__).parent.parent / "daemon" / "semctxd" / "ranking" / "wor
 _LEAST_REPOSITORIES = 3  # a stem of fewer is somebody's own word
 _MOST = 8
 _NEAR = 0.42  # cosine
+_WORD = "\u2581"  # begins a token that a word begins with
 
 
 def main(arguments: list[str]) -> int:
@@ -56,11 +59,24 @@ def vocabulary(folders: Sequence[str]) -> dict[str, Counter[str]]:
             seen.update(part.lower() for part in SUBTOKEN.findall(text))
         stems = set()
         for word, count in seen.items():
-            if word.isalpha() and word.isascii() and 2 < len(word) < 20 and word not in STOP_WORDS and count > 1:
+            if _is_word(word) and count > 1:
                 words[stem(word)][word] += count
                 stems.add(stem(word))
         spread.update(stems)
+    for word in common():
+        words[stem(word)][word] += 1
+        spread[stem(word)] += _LEAST_REPOSITORIES
     return {one: words[one] for one in sorted(words) if spread[one] >= _LEAST_REPOSITORIES}
+
+
+def common() -> list[str]:
+    """The words that are tokens by themselves."""
+    found = (token.removeprefix(_WORD) for token in _tokenizer().get_vocab() if token.startswith(_WORD))
+    return sorted(word for word in found if _is_word(word) and word.islower())
+
+
+def _is_word(word: str) -> bool:
+    return word.isalpha() and word.isascii() and 2 < len(word) < 20 and word not in STOP_WORDS
 
 
 def lines(words: dict[str, Counter[str]]) -> list[str]:
@@ -91,15 +107,11 @@ def reduced(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
 
 def embed(words: dict[str, Counter[str]]) -> npt.NDArray[np.float32]:
     """A unit vector for each stem, the mean of its words weighted by how often they occur."""
-    from tokenizers import Tokenizer
-
-    package = files("wordllama")
-    raw = package.joinpath(_WEIGHTS).read_bytes()
+    raw = files("wordllama").joinpath(_WEIGHTS).read_bytes()
     size = int.from_bytes(raw[:8], "little")
     (shape,) = (entry["shape"] for name, entry in json.loads(raw[8 : 8 + size]).items() if name != "__metadata__")
     table = np.frombuffer(raw[8 + size :], dtype=np.float16).reshape(shape).astype(np.float32)
-    tokenizer = Tokenizer.from_str(package.joinpath(_TOKENIZER).read_text("utf-8"))
-    tokenizer.no_padding()
+    tokenizer = _tokenizer()
     vectors = np.zeros((len(words), shape[1]), dtype=np.float32)
     for at, counts in enumerate(words.values()):
         for word, count in counts.items():
@@ -107,3 +119,10 @@ def embed(words: dict[str, Counter[str]]) -> npt.NDArray[np.float32]:
             vectors[at] += count * table[ids].mean(0)
     unit: npt.NDArray[np.float32] = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
     return unit
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Tokenizer:
+    found = Tokenizer.from_str(files("wordllama").joinpath(_TOKENIZER).read_text("utf-8"))
+    found.no_padding()
+    return found

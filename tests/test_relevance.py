@@ -287,7 +287,7 @@ def test_the_daemon_makes_of_trees_what_lightgbm_does() -> None:
     ]
     made = export(fitted, ("a", "b", "c"))
     table = {name: column.tolist() for name, column in zip("abc", x.T, strict=True)}
-    expected = sum(0.5 * one.predict(x, raw_score=True) for one in fitted)
+    expected = sum(share * one.predict(x, raw_score=True) for share, one in zip((0.7, 0.3), fitted, strict=True))
     assert np.abs(np.array(made.scores(table, 400)) - expected).max() < 1e-3 < np.ptp(expected)
 
 

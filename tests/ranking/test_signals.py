@@ -273,3 +273,12 @@ def test_which_functions_with_a_common_parameter_are_looked_at_is_not_decided_by
     (tmp_path / "f00.py").write_text(f"# edited\n{users['f00.py']}")
     live.apply([str(tmp_path / "f00.py")])
     assert said() == before
+
+
+def test_names_that_mean_what_those_of_the_draft_do(live: LiveIndex) -> None:
+    found = signals(live, intent="Order", draft="charge(self)\n", file="app/models.py")
+    ids = [id for id in live.store.symbols if live.store.symbols[id].name in ("pay", "helper")]
+    names = [live.store.symbols[id].name for id in ids]
+    pay, helper = (likeness(found, ids)["means a name in the draft"][names.index(name)] for name in ("pay", "helper"))
+    assert pay > 0.3 > helper
+    assert likeness(signals(live, intent="Order", draft="1\n"), ids)["means a name in the draft"] == [0.0] * len(ids)

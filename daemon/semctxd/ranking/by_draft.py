@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from itertools import islice
 
+from semctxd.ranking import meaning
 from semctxd.ranking.signals import Signals, best, search
 from semctxd.ranking.text import subtokens
+
+LIKENESS = ("like a name in the draft", "like a call in the draft", "means a name in the draft")
+_COMPARED = 40  # names of a draft whose meaning is looked at
 
 
 def drafted(signals: Signals) -> None:
@@ -41,7 +45,8 @@ def drafted(signals: Signals) -> None:
 
 def likeness(signals: Signals, ids: list[int]) -> dict[str, list[float]]:
     """How much each candidate's name resembles a name in the draft, and one that is called there: the best Jaccard
-    index of their words, weighed by how telling they are. A draft paraphrases names that its writer could not know."""
+    index of their words, weighed by how telling they are, and the best cosine of what they mean. A draft paraphrases
+    names that its writer could not know."""
     corpus, draft = signals.corpus, signals.question.drafted
     drafted: dict[str, list[tuple[frozenset[str], float, bool]]] = {}
 
@@ -65,4 +70,7 @@ def likeness(signals: Signals, ids: list[int]) -> dict[str, list[float]]:
             best_call = max(best_call, like if called else 0.0)
         names.append(best_name)
         calls.append(best_call)
-    return {"like a name in the draft": names, "like a call in the draft": calls}
+    said = [meaning.of_name(name) for name in islice(draft.names, _COMPARED)]
+    near = meaning.cosines(said, [meaning.of_name(corpus.store.symbols[id].name) for id in ids])
+    meant = [max(row) for row in zip(*near, strict=True)] or [0.0] * len(ids)
+    return dict(zip(LIKENESS, (names, calls, meant), strict=True))

@@ -14,7 +14,7 @@ from semctxd.ranking.text import subtokens
 _FOUND = 400
 _NEIGHBOURS = 20
 _PARAMETER_NEIGHBOURS = 40
-_LIKE = 300  # functions like the intent by words, of which the nearest in meaning are looked for
+_LIKE = 200  # functions like the intent by words, of which the nearest in meaning are looked for
 _FAR = 0.2  # cosine of two texts that have little in common
 
 
@@ -69,7 +69,7 @@ def meant(signals: Signals, likeness: Scores) -> None:
     """The same by what the functions that are most like the intent mean as a whole."""
     symbols = signals.corpus.store.symbols
     ids = best(signals.corpus, likeness, _LIKE)
-    (cosines,) = meaning.cosines((meaning.of_question(signals),), [meaning.of(symbols[id])[1] for id in ids])
+    (cosines,) = meaning.cosines((meaning.of_question(signals),), [meaning.of(symbols[id]) for id in ids])
     near = {id: (cosine - _FAR) ** 2 for id, cosine in zip(ids, cosines, strict=True) if cosine > _FAR}
     nearest = {id: near[id] for id in best(signals.corpus, near, _NEIGHBOURS)}
     signals.put_all("neighbours by meaning", signals.vote(nearest))

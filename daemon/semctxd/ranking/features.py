@@ -45,7 +45,7 @@ GATHERED = (
     "member of named attribute's type", "member of usual attribute's type", "said of such an attribute",
     "in a file of such functions", "in a class of such functions", "analogy",
     "called in the draft", "attribute in the draft", "in the draft", "attribute of self in the draft",
-    "receiver in the draft", "like a name in the draft", "like a call in the draft", "like the draft",
+    "receiver in the draft", *by_draft.LIKENESS, "like the draft",
     "neighbours of the draft",
 )  # fmt: skip
 FEATURES = GATHERED + own.OWN + meaning.MEANING

@@ -33,7 +33,7 @@ _DOC_WORDS = 40
 def columns(signals: Signals, ids: list[int]) -> dict[str, list[float]]:
     """The value of each feature of MEANING for each candidate."""
     question, symbols = signals.question, signals.corpus.store.symbols
-    names, wholes = zip(*(of(symbols[id]) for id in ids), strict=True) if ids else ((), ())
+    names, wholes = [of_name(symbols[id].name) for id in ids], [of(symbols[id]) for id in ids]
     name, *clauses = map(mean, (subtokens(question.name), *question.clause_words))
     whole = of_question(signals)
     (to_whole, to_name, *to_clauses), (near, *in_clauses) = (
@@ -54,11 +54,16 @@ def of_question(signals: Signals) -> Vector:
     return mean((*subtokens(question.name), *words(question.intent)))
 
 
+@lru_cache(maxsize=1 << 13)
+def of(symbol: Record) -> Vector:
+    """What a symbol means by its name, class and documentation. A record never changes."""
+    return mean((*subtokens(symbol.name), *words(symbol.doc)[:_DOC_WORDS], *subtokens(symbol.owner)))
+
+
 @lru_cache(maxsize=1 << 12)
-def of(symbol: Record) -> tuple[Vector, Vector]:
-    """What a symbol's name means, and the name with class and documentation. A record never changes."""
-    name = subtokens(symbol.name)
-    return mean(name), mean((*name, *words(symbol.doc)[:_DOC_WORDS], *subtokens(symbol.owner)))
+def of_name(name: str) -> Vector:
+    """What a name means."""
+    return mean(subtokens(name))
 
 
 def mean(stems: Iterable[str]) -> Vector:
