@@ -19,6 +19,7 @@ from bench.scoring import Judged, averages
 from bench.tasks import Form, Task, folds, load
 from bench.train import answer
 from semctxd.ranking.features import FEATURES
+from semctxd.ranking.meaning import MEANING
 from semctxd.ranking.model import Ensemble, Model
 
 _FORMS: tuple[Form, ...] = ("target", "no-target", "draft")
@@ -28,15 +29,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "neighbours": ("neighbours", "neighbours by name", "closest neighbours", "best neighbour", "neighbour rank",
                    "votes for its file"),
     "related words": ("related words", "neighbours by related words", "best neighbour by related words"),
+    "meaning": (*MEANING, "neighbours by meaning", "best neighbour by meaning", "means a name in the draft"),
     "text": ("text", "text, absolute", "text rank", "best text of its file", "rank of its file's text", "owner's text"),
     "the symbol's name": ("words of its name said", "words of its name said, weighed", "intent covered by its name",
                           "best clause for its name", "its name in one clause", "words of its name in order",
-                          "own name's words", "owner's words said", "said early", "named", "member of named class"),
+                          "own name's words", "owner's words said", "said early", "named", "member of named class",
+                          "text of its name", "rank of its name's text"),
     "siblings": ("same name elsewhere", "siblings", "siblings by name", "siblings, mapped to this class", "overridden"),
     "co-use in file and class": ("file's uses", "file's uses by name", "similar functions of the file",
                                  "near functions of the file", "class's uses", "similar methods of the class",
                                  "near methods of the class"),
-    "position": ("same file", "near", "before", "same class", "own or inherited", "folder distance"),
+    "position": ("same file", "near", "nearest", "before", "same class", "own or inherited", "folder distance"),
     "imports": ("in an imported module", "imported", "member of imported class", "in a file imported from",
                 "imported in this folder", "imported by files like this"),
     "types": ("parameter type", "member of parameter type", "class called like a parameter",
@@ -52,7 +55,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "draft": tuple(name for name in FEATURES if "draft" in name),
     "what the symbol is": ("class", "method", "variable", "class variable", "private", "private elsewhere", "dunder",
                            "constant", "property", "exception", "logger", "size", "parameters",
-                           "words in its name", "namesakes", "imported by files"),
+                           "words in its name", "namesakes", "imported by files", "said by files",
+                           "said by files, for each namesake"),
 }  # fmt: skip
 
 

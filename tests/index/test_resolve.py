@@ -116,6 +116,14 @@ def test_names_used_hold_what_is_not_resolved_too(grow: Grow) -> None:
     assert live.resolver().names_used(named(live, "a.py", "f")) == {"x", "deep", "er", "g"}
 
 
+def test_what_the_hidden_function_alone_says_is_not_said(grow: Grow) -> None:
+    live = grow({"a.py": "def f(): one(two)\ndef g(): two()\n", "b.py": "def h(): one()\n"})
+    names = ("one", "two", "three")
+    assert [live.resolver().said(name) for name in names] == [2, 1, 0]
+    hidden = live.resolver(named(live, "a.py", "f"))
+    assert [hidden.said(name) for name in names] == [1, 1, 0]
+
+
 def test_members_and_attributes_of_a_class(grow: Grow) -> None:
     live = grow(FILES)
     resolver = live.resolver()

@@ -85,3 +85,17 @@ def test_of_two_records_of_a_file_the_last_counts() -> None:
     known = Store()
     known.put(extract_text("a.py", "one = 1\n"), extract_text("a.py", "two = 2\n"))
     assert [symbol.name for symbol in known.symbols.values()] == ["two"]
+
+
+@pytest.mark.parametrize("asked_early", [False, True])
+def test_in_how_many_files_functions_say_a_name(asked_early: bool) -> None:
+    known = Store()
+    known.put(
+        extract_text("a.py", "from b import run\ndef f(): run(); go()\ndef g(): run()\n"),
+        extract_text("b.py", "def run(): 'go'; return stop.now\ntop(run)\n"),
+    )
+    if asked_early:
+        assert (known.said("run"), known.said("go"), known.said("now"), known.said("top")) == (1, 2, 1, 0)
+    known.put(extract_text("a.py", "def f(): go()\n"), extract_text("c.py", "def h(): run()\n"))
+    known.drop("b.py")
+    assert [known.said(name) for name in ("run", "go", "now", "top", "f")] == [1, 1, 0, 0, 0]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from base64 import b64decode
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,16 @@ def test_a_mean_has_the_direction_of_its_words(stems: list[str]) -> None:
     found = plain(mean(stems))
     assert cosine(found, total) > 0.998
     assert math.isclose(math.hypot(*found), 127, rel_tol=0.01)
+
+
+def test_every_stem_of_the_table_is_found_and_no_other() -> None:
+    lines = files(lexicon.__package__).joinpath("words.txt").read_text("ascii").splitlines()
+    assert len(lines) > 5000
+    for line in (lines[0], lines[-1], *lines[:: len(lines) // 50]):
+        stem, vector, *_ = line.split(" ")
+        assert lexicon.vector(stem) == b64decode(vector) and len(b64decode(vector)) == lexicon.DIMENSIONS
+        assert lexicon.vector(stem + "-") is lexicon.vector("-" + stem) is None
+    assert lexicon.vector("") is lexicon.vector("zzzz") is lexicon.vector("\ud800") is None
 
 
 def test_words_of_like_meaning_are_near_and_unknown_ones_are_not_near_anything() -> None:
