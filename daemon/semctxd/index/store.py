@@ -25,6 +25,7 @@ _BODIES_MAX = 4000  # bodies are read when asked for; this many (about 6 MB) are
 _POPULAR = 1000
 _BEST_MAX = 100  # terms whose best documents are kept, for as long as nothing changes (2 MB)
 _PART = 256  # keys of a table that are saved at once: large buffers would leave holes in the heap
+_BETWEEN_NAMES = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")}
 Buffer = bytes | msgspec.Raw
 T = TypeVar("T")
 N = TypeVar("N", int, float)
@@ -346,8 +347,8 @@ class Store:
 
 
 def names_said(symbols: Iterable[Record]) -> set[str]:
-    """The names that functions say, each once."""
-    return set(IDENTIFIER.findall("\n".join(symbol.body for symbol in symbols if symbol.body)))
+    """The names that functions say, and other words and numbers of their text, each once."""
+    return set("\n".join(symbol.body for symbol in symbols if symbol.body).translate(_BETWEEN_NAMES).split())
 
 
 def imported(statements: Iterable[Import]) -> set[str]:

@@ -108,12 +108,16 @@ def _leaves(tree: Sequence[Node], answers: Sequence[int], everybody: int) -> int
     """The number of each candidate's leaf, a byte for each."""
     reached, found = [everybody] * len(tree), 0
     for here, (question, no, yes) in zip(reached, tree, strict=True):
-        above = here & answers[question]
-        for below, part in ((no, here ^ above), (yes, above)):
-            if below < 0:
-                found |= part * ~below
+        if here:  # most nodes are not reached by any candidate of a question
+            above = here & answers[question]
+            if no < 0:
+                found |= (here ^ above) * ~no
             else:
-                reached[below] = part
+                reached[no] = here ^ above
+            if yes < 0:
+                found |= above * ~yes
+            else:
+                reached[yes] = above
     return found
 
 
