@@ -2,21 +2,20 @@
 
 Two forests judge each kind of question: one is fitted to the order of a task's candidates (LambdaRank; Burges, 2010),
 one to the log-odds that a candidate is used. Their blend orders and, calibrated on tasks that neither saw, is the
-confidence. XGBoost fits; what it made is exported as whole numbers, and the daemon needs no library.
+confidence. LightGBM fits; what it made is exported as whole numbers, and the daemon needs no library.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import lightgbm
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import xgboost
 
 from bench.examples import NEUTRAL, USED, Example
 from bench.tasks import Form
@@ -47,7 +46,9 @@ class Settings(NamedTuple):
 
     rounds: int = 220
     leaves: int = 16
+    rate: float = 0.06
     seed: int = 1
+    least: int = 60  # rows of a leaf
 
 
 class Rows(NamedTuple):
@@ -55,9 +56,9 @@ class Rows(NamedTuple):
 
     features: npt.NDArray[np.float32]
     used: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
     sizes: npt.NDArray[np.int64]  # of each task, how many of the rows are its candidates
     with_uses: npt.NDArray[np.bool_]  # of each task, whether one of them is used
-    task_weights: npt.NDArray[np.float32]
 
 
 def rows(examples: Iterable[Example], weights: Mapping[str, float], seed: int) -> Rows:
@@ -77,7 +78,9 @@ def rows(examples: Iterable[Example], weights: Mapping[str, float], seed: int) -
     features, used = (np.concatenate(part) for part in zip(*parts, strict=True))
     sizes = np.array([len(one) for _, one in parts])
     with_uses = np.array([one.any() for _, one in parts])
-    return Rows(features, used.astype(np.float32), sizes, with_uses, np.array(task_weights, np.float32))
+    return Rows(
+        features, used.astype(np.float32), np.repeat(np.array(task_weights, np.float32), sizes), sizes, with_uses
+    )
 
 
 def fit(table: Rows, settings: Settings, features: Sequence[str] = FEATURES) -> Ensemble:
@@ -85,23 +88,18 @@ def fit(table: Rows, settings: Settings, features: Sequence[str] = FEATURES) -> 
     columns = [FEATURES.index(name) for name in features]
     x = table.features[:, columns]
     common = {
-        "tree_method": "hist", "grow_policy": "lossguide", "max_depth": 0, "max_leaves": settings.leaves,
-        "colsample_bytree": 0.4, "subsample": 0.8, "max_bin": 64, "seed": settings.seed, "nthread": 1, "verbosity": 0,
+        "num_leaves": settings.leaves, "learning_rate": settings.rate, "seed": settings.seed,
+        "min_data_in_leaf": settings.least, "lambda_l2": 10, "feature_fraction": 0.4, "bagging_fraction": 0.8,
+        "bagging_freq": 1, "max_bin": 63, "num_threads": 1, "deterministic": True, "force_row_wise": True,
+        "verbosity": -1,
     }  # fmt: skip
     kept = np.repeat(table.with_uses, table.sizes)
-    tasks = xgboost.DMatrix(x[kept], table.used[kept])
-    tasks.set_group(table.sizes[table.with_uses])
-    tasks.set_weight(table.task_weights[table.with_uses])
-    order = xgboost.train(
-        {**common, "objective": "rank:ndcg", "lambdarank_pair_method": "topk", "lambdarank_num_pair_per_sample": 30,
-         "lambdarank_score_normalization": False, "eta": 0.08, "reg_lambda": 1, "min_child_weight": 0.01},
-        tasks, settings.rounds,
-    )  # fmt: skip
-    pairs = xgboost.DMatrix(x, table.used, weight=np.repeat(table.task_weights, table.sizes))
-    chance = xgboost.train(
-        {**common, "objective": "binary:logistic", "eta": 0.06, "reg_lambda": 10, "min_child_weight": 6},
-        pairs, settings.rounds,
-    )  # fmt: skip
+    tasks = lightgbm.Dataset(x[kept], table.used[kept], weight=table.weights[kept], group=table.sizes[table.with_uses])
+    order = lightgbm.train(
+        {**common, "objective": "lambdarank", "lambdarank_truncation_level": 15}, tasks, settings.rounds
+    )
+    pairs = lightgbm.Dataset(x, table.used, weight=table.weights)
+    chance = lightgbm.train({**common, "objective": "binary"}, pairs, settings.rounds)
     return export([order, chance], features)
 
 
@@ -110,43 +108,35 @@ Split = tuple[str, float]
 
 
 class Tree(NamedTuple):
-    """A tree as XGBoost says it."""
+    """A tree as LightGBM says it."""
 
     splits: list[Split]  # of each node, each before those below it
     below: list[tuple[int, int]]  # of each node: where the walk goes on, as in the daemon's `Node`
-    means: list[float]  # of each node, weighted by what reaches its leaves
+    means: list[float]  # of each node, weighted by the rows that reach its leaves
     leaves: list[float]
 
 
-def export(models: Sequence[xgboost.Booster], features: Sequence[str]) -> Ensemble:
+def export(models: Sequence[lightgbm.Booster], features: Sequence[str]) -> Ensemble:
     """Fitted models as the daemon's tables."""
-    fitted = [[_tree(json.loads(one), features) for one in model.get_dump(with_stats=True, dump_format="json")]
-              for model in models]  # fmt: skip
+    fitted = [[_tree(one["tree_structure"], features) for one in model.dump_model()["tree_info"]] for model in models]
     borders: dict[str, list[float]] = {}
     for name, border in sorted({split for trees in fitted for tree in trees for split in tree.splits}):
         borders.setdefault(name, []).append(border)
     questions = [(name, at) for name, found in borders.items() for at in range(len(found))]
     number = {(name, borders[name][at]): position for position, (name, at) in enumerate(questions)}
     forests = []
-    for model, trees in zip(models, fitted, strict=True):
-        grown = [tree for tree in trees if tree.splits]
-        unit = max((abs(value) for tree in grown for value in (*tree.means, *tree.leaves)), default=1.0) / 32767
-        values = [round(value / unit) for tree in grown for value in (*tree.means, *tree.leaves)]
+    for trees in fitted:
+        unit = max(abs(value) for tree in trees for value in (*tree.means, *tree.leaves)) / 32767
+        values = [round(value / unit) for tree in trees if tree.splits for value in (*tree.means, *tree.leaves)]
         asked = [
             [(number[split], no, yes) for split, (no, yes) in zip(tree.splits, tree.below, strict=True)]
-            for tree in grown
+            for tree in trees
+            if tree.splits
         ]
-        constant = _base(model) + sum(tree.leaves[0] for tree in trees if not tree.splits)
+        constant = sum(tree.leaves[0] for tree in trees if not tree.splits)
         packed = b64encode(np.array(values, dtype="<i2").tobytes()).decode()
         forests.append(Forest(float(f"{unit:.7g}"), constant, asked, packed))
     return Ensemble(borders, questions, forests, [_BLEND, 1 - _BLEND], 0.0)
-
-
-def _base(model: xgboost.Booster) -> float:
-    """The score before any tree: log-odds, where chances were fitted."""
-    learner = json.loads(model.save_config())["learner"]
-    base = float(learner["learner_model_param"]["base_score"].strip("[]"))
-    return math.log(base / (1 - base)) if learner["objective"]["name"] == "binary:logistic" else base
 
 
 def _tree(root: Mapping[str, Any], features: Sequence[str]) -> Tree:
@@ -155,26 +145,19 @@ def _tree(root: Mapping[str, Any], features: Sequence[str]) -> Tree:
     return tree
 
 
-def _walk(node: Mapping[str, Any], features: Sequence[str], tree: Tree) -> tuple[int, float, float]:
-    """Append a node and all below it: (its place as in `Node`, mean, weight)."""
-    if "leaf" in node:
-        tree.leaves.append(node["leaf"])
-        return ~(len(tree.leaves) - 1), node["leaf"], node["cover"]
+def _walk(node: Mapping[str, Any], features: Sequence[str], tree: Tree) -> tuple[int, float, int]:
+    """Append a node and all below it: (its place as in `Node`, mean, rows)."""
+    if "leaf_value" in node:
+        tree.leaves.append(node["leaf_value"])
+        return ~(len(tree.leaves) - 1), node["leaf_value"], node.get("leaf_count", 1)
     at = len(tree.splits)
-    below = {child["nodeid"]: child for child in node["children"]}
-    tree.splits.append((features[int(node["split"].removeprefix("f"))], _border(node["split_condition"])))
+    tree.splits.append((features[node["split_feature"]], float(f"{node['threshold']:.7g}")))
     tree.below.append((0, 0))
     tree.means.append(0.0)
-    # XGBoost asks whether a value is below
-    (no, low, few), (yes, high, many) = (_walk(below[node[side]], features, tree) for side in ("yes", "no"))
+    (no, low, few), (yes, high, many) = (_walk(node[side], features, tree) for side in ("left_child", "right_child"))
     tree.below[at] = no, yes
     tree.means[at] = (low * few + high * many) / (few + many)
     return at, tree.means[at], few + many
-
-
-def _border(condition: float) -> float:
-    """Just below a value that some row has, as XGBoost's conditions are such values, in single precision."""
-    return float(f"{condition - 1e-6 * abs(condition) - 1e-12:.7g}")
 
 
 def table_of(example: Example) -> dict[str, list[float]]:

@@ -14,10 +14,9 @@ import pickle
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
-
-import xgboost
 
 from bench import plot
 from bench.examples import Example, collect, unseen
@@ -168,5 +167,5 @@ def provenance(
         "examples": len(mined) + len(own),
         "features": len(FEATURES),
         "settings": settings._asdict(),
-        "xgboost": xgboost.__version__,
+        "lightgbm": version("lightgbm"),
     }

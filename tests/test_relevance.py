@@ -241,7 +241,7 @@ def test_examples_are_the_products_candidates_with_what_is_used(examples: list[E
 
 
 def test_a_small_model_learns_and_equal_data_give_an_equal_model(examples: list[Example], folder: Path) -> None:
-    settings = Settings(rounds=20, leaves=6)
+    settings = Settings(rounds=20, leaves=6, least=5)
     made = train.train(examples, [], 3, settings, 2)
     again = train.train(examples, [], 3, settings, 1)
     assert encode(again.model) == encode(made.model)
@@ -262,7 +262,7 @@ def test_what_a_group_of_signals_is_worth(examples: list[Example], folder: Path)
     assert {name for group in GROUPS.values() for name in group} <= set(FEATURES)
     tasks = {task["id"]: task for task in load(folder)}
     shown = [example for example in examples if example.form == "target"]
-    model = train.train(examples, [], 2, Settings(rounds=5, leaves=4), 1).model.by_kind()
+    model = train.train(examples, [], 2, Settings(rounds=5, leaves=4, least=5), 1).model.by_kind()
     as_chosen = averages([Judged(tasks[one.task], Answer(one.keys, [])) for one in shown], cross=False)
     assert figures([(model, one) for one in shown], tasks, FEATURES) == [
         as_chosen[name][0] for name in ("P@1", "R@10", "hit@5")
@@ -270,46 +270,43 @@ def test_what_a_group_of_signals_is_worth(examples: list[Example], folder: Path)
     assert all(example.features.any() for example in shown)
 
 
-def test_the_daemon_makes_of_trees_what_xgboost_does() -> None:
+def test_the_daemon_makes_of_trees_what_lightgbm_does() -> None:
+    import lightgbm
     import numpy as np
-    import xgboost
 
     dice = np.random.default_rng(1)
-    x = np.round(dice.normal(size=(400, 3)), 2)  # many values stand exactly where a tree divides
-    x[:, 1] = dice.integers(-2, 3, 400) / 3
-    used = (x[:, 0] * x[:, 1] > 0.1) | (x[:, 2] > 1)
-    table = xgboost.DMatrix(x, used)
-    table.set_group([100] * 4)
+    x = np.round(dice.normal(size=(400, 3)), 2)
+    used = (x[:, 0] * x[:, 1] > 0.3) | (x[:, 2] > 1)
     fitted = [
-        xgboost.train(
-            {"objective": objective, "grow_policy": "lossguide", "max_leaves": leaves, "max_depth": 0, "nthread": 1},
-            table,
+        lightgbm.train(
+            {"objective": objective, "num_leaves": leaves, "min_data_in_leaf": 5, "verbosity": -1, "num_threads": 1},
+            lightgbm.Dataset(x, used, group=[100] * 4),
             rounds,
         )
-        for objective, leaves, rounds in (("rank:ndcg", 9, 20), ("binary:logistic", 16, 30))
+        for objective, leaves, rounds in (("lambdarank", 9, 20), ("binary", 16, 30))
     ]
     made = export(fitted, ("a", "b", "c"))
-    columns = {name: column.tolist() for name, column in zip("abc", x.T, strict=True)}
-    expected = sum(
-        share * one.predict(table, output_margin=True) for share, one in zip((0.7, 0.3), fitted, strict=True)
-    )
-    assert np.abs(np.array(made.scores(columns, 400)) - expected).max() < 1e-3 < np.ptp(expected)
+    table = {name: column.tolist() for name, column in zip("abc", x.T, strict=True)}
+    expected = sum(share * one.predict(x, raw_score=True) for share, one in zip((0.7, 0.3), fitted, strict=True))
+    assert np.abs(np.array(made.scores(table, 400)) - expected).max() < 1e-3 < np.ptp(expected)
 
 
 def test_where_nothing_can_be_told_a_tree_is_a_number() -> None:
+    import lightgbm
     import numpy as np
-    import xgboost
 
-    table = xgboost.DMatrix(np.zeros((80, 1)), np.arange(80) < 20)
-    fitted = xgboost.train({"objective": "binary:logistic", "nthread": 1}, table, 30)
+    used = np.arange(80) < 20
+    fitted = lightgbm.train(
+        {"objective": "binary", "verbosity": -1, "num_threads": 1}, lightgbm.Dataset(np.zeros((80, 1)), used), 3
+    )
     (score,) = export([fitted, fitted], ["a"]).scores({"a": [0.0]}, 1)
-    assert abs(score - np.log(20 / 60)) < 1e-3
+    assert abs(score - np.log(20 / 60)) < 1e-6
 
 
 def test_a_model_that_was_written_is_read_with_the_same_scores(examples: list[Example]) -> None:
     import msgspec
 
-    made = train.train(examples, [], 2, Settings(rounds=10, leaves=8), 1).model
+    made = train.train(examples, [], 2, Settings(rounds=10, leaves=8, least=5), 1).model
     read_again = msgspec.json.decode(encode(made), type=Model)
     for example in of_kind(examples, "free")[:3]:
         table, count = table_of(example), len(example.keys)
@@ -318,7 +315,7 @@ def test_a_model_that_was_written_is_read_with_the_same_scores(examples: list[Ex
 
 def test_the_daemon_is_asked_with_the_function_hidden(folder: Path, examples: list[Example], tmp_path: Path) -> None:
     answers, picture, trials = tmp_path / "answers.jsonl", tmp_path / "calibration.svg", tmp_path / "trials"
-    trained = train.train(examples, [], 2, Settings(rounds=10, leaves=6), 1)
+    trained = train.train(examples, [], 2, Settings(rounds=10, leaves=6, least=5), 1)
     train.keep(trained, trials)
     command = [sys.executable, "-m", "bench", "relevance", "--tasks", str(folder), "--quick", "--trials", str(trials)]
     before = {path: path.read_bytes() for path in folder.rglob("*.py")}
