@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import lightgbm
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,9 @@ from bench.examples import NEUTRAL, USED, Example
 from bench.tasks import Form
 from semctxd.ranking.features import FEATURES
 from semctxd.ranking.model import Calibration, Ensemble, Forest, Model
+
+if TYPE_CHECKING:
+    import lightgbm
 
 KINDS: dict[str, tuple[Form, ...]] = {
     "target": ("target", "short", "bare-target", "draft"),
@@ -85,6 +87,8 @@ def rows(examples: Iterable[Example], weights: Mapping[str, float], seed: int) -
 
 def fit(table: Rows, settings: Settings, features: Sequence[str] = FEATURES) -> Ensemble:
     """A forest that orders and one of log-odds, over `features` alone; not calibrated yet."""
+    import lightgbm  # needs OpenMP's library of the system, which only who fits a model has to have
+
     columns = [FEATURES.index(name) for name in features]
     x = table.features[:, columns]
     common = {

@@ -240,6 +240,7 @@ def test_examples_are_the_products_candidates_with_what_is_used(examples: list[E
         assert NEUTRAL not in there or example.form == "existing"
 
 
+@pytest.mark.outside
 def test_a_small_model_learns_and_equal_data_give_an_equal_model(examples: list[Example], folder: Path) -> None:
     settings = Settings(rounds=20, leaves=6, least=5)
     made = train.train(examples, [], 3, settings, 2)
@@ -258,6 +259,7 @@ def test_a_small_model_learns_and_equal_data_give_an_equal_model(examples: list[
     assert kinds["draft"].forests is kinds["target"].forests
 
 
+@pytest.mark.outside
 def test_what_a_group_of_signals_is_worth(examples: list[Example], folder: Path) -> None:
     assert {name for group in GROUPS.values() for name in group} <= set(FEATURES)
     tasks = {task["id"]: task for task in load(folder)}
@@ -270,6 +272,7 @@ def test_what_a_group_of_signals_is_worth(examples: list[Example], folder: Path)
     assert all(example.features.any() for example in shown)
 
 
+@pytest.mark.outside
 def test_the_daemon_makes_of_trees_what_lightgbm_does() -> None:
     import lightgbm
     import numpy as np
@@ -291,6 +294,7 @@ def test_the_daemon_makes_of_trees_what_lightgbm_does() -> None:
     assert np.abs(np.array(made.scores(table, 400)) - expected).max() < 1e-3 < np.ptp(expected)
 
 
+@pytest.mark.outside
 def test_where_nothing_can_be_told_a_tree_is_a_number() -> None:
     import lightgbm
     import numpy as np
@@ -303,6 +307,7 @@ def test_where_nothing_can_be_told_a_tree_is_a_number() -> None:
     assert abs(score - np.log(20 / 60)) < 1e-6
 
 
+@pytest.mark.outside
 def test_a_model_that_was_written_is_read_with_the_same_scores(examples: list[Example]) -> None:
     import msgspec
 
@@ -313,6 +318,7 @@ def test_a_model_that_was_written_is_read_with_the_same_scores(examples: list[Ex
         assert read_again.by_kind()["free"].scores(table, count) == made.by_kind()["free"].scores(table, count)
 
 
+@pytest.mark.outside
 def test_the_daemon_is_asked_with_the_function_hidden(folder: Path, examples: list[Example], tmp_path: Path) -> None:
     answers, picture, trials = tmp_path / "answers.jsonl", tmp_path / "calibration.svg", tmp_path / "trials"
     trained = train.train(examples, [], 2, Settings(rounds=10, leaves=6, least=5), 1)
