@@ -106,7 +106,7 @@ class Forest(msgspec.Struct, frozen=True, dict=True):
 
 def _leaves(tree: Sequence[Node], answers: Sequence[int], everybody: int) -> int:
     """The number of each candidate's leaf, a byte for each."""
-    reached, found = [everybody] * len(tree), 0
+    reached, found = [everybody, *[0] * (len(tree) - 1)], 0
     for here, (question, no, yes) in zip(reached, tree, strict=True):
         if here:  # most nodes are not reached by any candidate of a question
             above = here & answers[question]
