@@ -59,16 +59,13 @@ class Resolver(Scopes):
     def said(self, name: str) -> int:
         """The number of files in which functions say a name, the hidden one left out."""
         if self._only_hidden is None:
-            symbols = (
-                [self.store.symbols[id] for id in self.store.ids(self.store.symbols[self.hidden].path)]
-                if self.hidden
-                else []
-            )
-            hidden = [symbol for symbol in symbols if symbol.id == self.hidden]
-            self._only_hidden = names_said(hidden) - names_said(
-                symbol for symbol in symbols if symbol.id != self.hidden
-            )
+            self._only_hidden = self._said_by_hidden_alone() if self.hidden else set()
         return self.store.said(name) - (name in self._only_hidden)
+
+    def _said_by_hidden_alone(self) -> set[str]:
+        hidden = self.store.symbols[self.hidden]
+        others = (self.store.symbols[id] for id in self.store.ids(hidden.path) if id != self.hidden)
+        return names_said([hidden]) - names_said(others)
 
     def importers(self, name: str) -> Sequence[int]:
         """The files (as their first ids) that import a name, or `import` a module of that name."""
