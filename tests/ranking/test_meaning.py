@@ -47,6 +47,13 @@ def test_a_mean_has_the_direction_of_its_words(stems: list[str]) -> None:
     assert math.isclose(math.hypot(*found), 127, rel_tol=0.01)
 
 
+def test_of_a_long_text_the_first_words_count() -> None:
+    assert mean(["email"] * 100_000) == mean(["email"])
+    assert mean(["email"] * 256 + ["delet"] * 1000) == mean(["email"])
+    highest = max(range(lexicon.DIMENSIONS), key=mean(["email"]).__getitem__)
+    assert mean(["email", "mail"] * 128)[highest] == mean(["email", "mail"])[highest]
+
+
 def test_every_stem_of_the_table_is_found_and_no_other() -> None:
     lines = files(lexicon.__package__).joinpath("words.txt").read_text("ascii").splitlines()
     assert len(lines) > 5000

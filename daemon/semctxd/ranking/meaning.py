@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import islice
 from operator import mul
 from struct import unpack
 
@@ -29,6 +30,7 @@ _ZERO, _UNIT = 128, 127
 _NOTHING: Vector = bytes((_ZERO,)) * DIMENSIONS
 _EACH = int.from_bytes((1).to_bytes(8, "little") * DIMENSIONS, "little")  # 1 in every lane
 _DOC_WORDS = 40
+_MOST_WORDS = 256  # so many bytes can be added in a lane of 16 bits
 
 
 def columns(signals: Signals, ids: list[int]) -> dict[str, list[float]]:
@@ -68,9 +70,9 @@ def of_name(name: str) -> Vector:
 
 
 def mean(stems: Iterable[str]) -> Vector:
-    """The direction of the mean of the stems' vectors."""
+    """The direction of the mean of the stems' vectors; of a long text, the first words count."""
     total, count = 0, 0
-    for stem in stems:
+    for stem in islice(stems, _MOST_WORDS):
         if lanes := _lanes(stem):
             total += lanes
             count += 1
