@@ -13,6 +13,7 @@ import asyncio
 import os
 import time
 from functools import partial, wraps
+from typing import cast  # asyncio has loaded it
 
 from semctx import calls, code_calls, paths, roots, spawn, symbol_calls, wire
 from semctx.errors import SemctxError
@@ -253,7 +254,7 @@ class _Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        self._transport = transport  # type: ignore[assignment]  # this kind can be written to
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is none by inheritance
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""

@@ -327,11 +327,13 @@ def test_a_connection_that_was_reset_while_idle_is_made_again(peer: Peer) -> Non
         assert daemon.request("x") == 1
 
 
-def test_a_connection_that_is_reset_under_a_request(peer: Peer) -> None:
-    def resets(talk: Talk) -> None:
-        talk.hello()
-        assert talk.socket.recv(1, socket.MSG_PEEK)
+def resets(talk: Talk) -> None:
+    """Leave with a request unread."""
+    talk.hello()
+    assert talk.socket.recv(1, socket.MSG_PEEK)
 
+
+def test_a_connection_that_is_reset_under_a_request(peer: Peer) -> None:
     peer.plays(resets)
     with semctx.connect() as daemon, pytest.raises(SemctxError) as caught:
         daemon.request("x")
@@ -387,10 +389,6 @@ def test_what_was_not_read_of_a_daemon_that_left_hides_nothing(peer: Peer) -> No
 
 
 def test_the_daemon_goes_before_the_request_is_out(peer: Peer) -> None:
-    def resets(talk: Talk) -> None:
-        talk.hello()
-        assert talk.socket.recv(1, socket.MSG_PEEK)
-
     peer.plays(resets)
     with semctx.connect() as daemon, pytest.raises(SemctxError, match="lost: ") as caught:
         daemon.request("x", {"text": "a" * 10_000_000})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from semctxd.index import store
 from semctxd.index.extract import extract_text
 from semctxd.index.store import Postings, Store, Table
-from semctxd.ranking.records import FileRecord
+from semctxd.ranking.records import FileRecord, Record
 
 WEIGHTS = [0.5, 2.0, 1.0, 2.0, 0.25, 1.0, 4.0]
 
@@ -99,3 +100,17 @@ def test_in_how_many_files_functions_say_a_name(asked_early: bool) -> None:
     known.put(extract_text("a.py", "def f(): go()\n"), extract_text("c.py", "def h(): run()\n"))
     known.drop("b.py")
     assert [known.said(name) for name in ("run", "go", "now", "top", "f")] == [1, 1, 0, 0, 0]
+
+
+def test_where_functions_say_nothing_names_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[Iterable[Record]] = []
+
+    def names_said(symbols: Iterable[Record]) -> set[str]:
+        counted.append(symbols)
+        return set()
+
+    monkeypatch.setattr(store, "names_said", names_said)
+    known = Store()
+    known.put(extract_text("a.py", "one = 1\n"))
+    assert known.said("one") == known.said("one") == 0
+    assert len(counted) == 1

@@ -197,7 +197,8 @@ class Store:
         self._popular: list[str] = []  # names that most files import, when `importing` was `_popular_of`
         self._popular_of = -1
         self._bodies: dict[int, Body] = {}
-        self._said: dict[str, int] = {}  # name -> files in which functions say it; kept up once it was asked for
+        # name -> files in which functions say it; kept up once it was asked for
+        self._said: dict[str, int] | None = None
         self._first: dict[str, int] = {}
         self._paths: dict[int, str] = {}
         self._folders: dict[str, list[str]] = {}  # folder -> its files, sorted
@@ -244,17 +245,11 @@ class Store:
 
     def said(self, name: str) -> int:
         """The number of files in which functions say a name."""
-        if not self._said:
+        if self._said is None:
+            self._said = {}
             for record in self.files.values():
-                self._count(record, 1)
+                _count(self._said, record, 1)
         return self._said.get(name, 0)
-
-    def _count(self, record: FileRecord, by: int) -> None:
-        said = self._said
-        for name in names_said(record.symbols):
-            said[name] = said.get(name, 0) + by
-            if not said[name]:
-                del said[name]
 
     def put(self, *records: FileRecord) -> None:
         """Add files, or replace them; many at once cost less."""
@@ -283,8 +278,8 @@ class Store:
         """Add a file that the tables have already, or will."""
         self._next = max(self._next, first + len(record.symbols) + 1)
         self.files[record.path] = record
-        if self._said:
-            self._count(record, 1)
+        if self._said is not None:
+            _count(self._said, record, 1)
         if record.mentions == UNKNOWN:
             self.unread.add(record.path)
         self._first[record.path] = first
@@ -316,8 +311,8 @@ class Store:
         removed = {}
         for first, path in known:
             record = removed[path] = self.files.pop(path)
-            if self._said:
-                self._count(record, -1)
+            if self._said is not None:
+                _count(self._said, record, -1)
             span = first, first + len(record.symbols) + 1
             self.unread.discard(path)
             del self._first[path], self._paths[first]
@@ -344,6 +339,14 @@ class Store:
             if lost:
                 table.remove(lost)
         return removed
+
+
+def _count(said: dict[str, int], record: FileRecord, by: int) -> None:
+    """Add what the functions of a file say to the counts, or take it away."""
+    for name in names_said(record.symbols):
+        said[name] = said.get(name, 0) + by
+        if not said[name]:
+            del said[name]
 
 
 def names_said(symbols: Iterable[Record]) -> set[str]:
