@@ -126,13 +126,20 @@ def test_another_name_that_leads_here_reads_nothing(daemon: Daemon, host: str) -
         (b"POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}", b"405 Method Not Allowed"),
         (b"GET /health HTTP/1.1\r\n\r\n", b"400 Bad Request: "),
         (b"\x16\x03\x01\r\n\r\n", b"400 Bad Request: "),
-        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000, b"431 Request Header Fields Too Large"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 5_000_000, b"431 Request Header Fields Too Large"),
     ],
 )
 def test_what_cannot_be_served_is_told(daemon: Daemon, request_: bytes, status: bytes) -> None:
     head, _, body = raw(request_).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 " + status.partition(b":")[0])
     assert body.startswith(status)
+
+
+def test_a_client_that_says_no_more_is_answered(daemon: Daemon) -> None:
+    with socket.create_connection(("127.0.0.1", PORT), PATIENCE_S) as client:
+        client.sendall(b"GET /state HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.shutdown(socket.SHUT_WR)
+        assert client.makefile("rb").read().endswith(b"}")
 
 
 def test_only_the_head_on_request(daemon: Daemon) -> None:

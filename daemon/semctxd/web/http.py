@@ -69,6 +69,7 @@ class Connection(asyncio.Protocol):
         self._site = site
         self._http = h11.Connection(h11.SERVER)
         self._is_head = False
+        self._is_answered = False
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -87,7 +88,9 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Answer the request once its head is there."""
+        """Answer the request once its head is there; pass over what comes after the answer."""
+        if self._is_answered:
+            return
         try:
             self._http.receive_data(data)
             event = self._http.next_event()
@@ -98,7 +101,7 @@ class Connection(asyncio.Protocol):
             self._answer(event)
 
     def _answer(self, request: h11.Request) -> None:
-        self._transport.pause_reading()  # a body, or another request, is nobody's business
+        self._transport.pause_reading()  # what comes now, and be it the end, can wait for the answer
         self._is_head = request.method == b"HEAD"
         target = request.target.decode("latin-1")
         host = dict(request.headers).get(b"host", b"").decode("latin-1")
@@ -126,4 +129,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(self._http.send(reply) or b"")
         if not self._is_head:
             self._transport.write(self._http.send(h11.Data(data=page.body)) or b"")
-        self._transport.close()
+        # the client closes: closed here with bytes unread, the connection would be reset, and the answer be lost
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        self._is_answered = True
