@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
-    from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+    from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 
     from semctx.calls import Call
     from semctx.protocol import HelloResult
 
     P = ParamSpec("P")
     R = TypeVar("R")
+    _Reply: TypeAlias = asyncio.Future[dict[str, Any]]
 
 MAX_UNDER_WAY = 256
 """Requests of one connection that the daemon works on at once; more than that wait here."""
@@ -82,7 +83,7 @@ class Connection:
         view: str | None,
     ) -> None:
         self.root = roots.chosen(root)
-        self.timeout = timeout
+        self.timeout = wire.seconds(timeout)
         self.daemon = None
         self._view = view
         self._replay = Replay()
@@ -127,12 +128,11 @@ class Connection:
         Raises SemctxError: the daemon's own, ConnectionLost, or after `timeout` seconds (default: the
         connection's) Timeout, upon which the daemon is told to give up.
         """
-        seconds = self.timeout if timeout is None else timeout
+        seconds = wire.seconds(self.timeout if timeout is None else timeout)
         params = params or {}
         try:
-            async with asyncio.timeout(seconds), self._slots:
-                stream = await self._open()
-                result = await stream.request(method, params)
+            async with asyncio.timeout(seconds):
+                result = await self._answer(method, params)
         except TimeoutError:
             raise wire.timed_out(method, seconds) from None
         self._replay.note(method, params)
@@ -174,6 +174,18 @@ class Connection:
     restart_server = _method(calls.restart_server)
     stop = _method(calls.stop)
 
+    async def _answer(self, method: str, params: Mapping[str, Any]) -> Any:
+        """The result. The place among those under way is free when the daemon has replied, to a cancellation too."""
+        await self._slots.acquire()
+        try:
+            stream = await self._open()
+            number, reply = stream.send(method, params)
+        except BaseException:
+            self._slots.release()
+            raise
+        reply.add_done_callback(lambda _: self._slots.release())
+        return await stream.result(number, reply)
+
     async def _open(self) -> _Stream:
         if self._stream is not None and not self._stream.ended:
             return self._stream
@@ -183,6 +195,15 @@ class Connection:
             return self._stream
 
     async def _connect(self) -> _Stream:
+        """A stream that has greeted. The daemon may leave just when it has taken it: another one is asked, once."""
+        try:
+            return await self._greeted()
+        except SemctxError as error:
+            if error.type not in wire.LEAVING:
+                raise
+        return await self._greeted()
+
+    async def _greeted(self) -> _Stream:
         connected = await self._socket()
         stream = _Stream(self._on_notification)
         await asyncio.get_running_loop().create_unix_connection(lambda: stream, sock=connected)
@@ -221,7 +242,7 @@ class _Stream(asyncio.Protocol):
         self._decoder = Decoder(headers=False)
         self._loop = asyncio.get_running_loop()
         self._number = 0
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._waiting: dict[int, _Reply] = {}
         self._left = asyncio.Event()
         self._transport: asyncio.WriteTransport
 
@@ -232,20 +253,26 @@ class _Stream(asyncio.Protocol):
 
     async def request(self, method: str, params: Mapping[str, Any]) -> Any:
         """The result. Raises SemctxError."""
+        return await self.result(*self.send(method, params))
+
+    def send(self, method: str, params: Mapping[str, Any]) -> tuple[int, _Reply]:
+        """Send a request: its number and the reply to come. Raises SemctxError."""
         if self.ended:  # between `_open` and here
             raise wire.lost()
         self._number = number = self._number + 1
         line = wire.encode(method, params, number)
         reply = self._waiting[number] = self._loop.create_future()
+        self._transport.write(line)
+        return number, reply
+
+    async def result(self, number: int, reply: _Reply) -> Any:
+        """The result in a reply. Who no longer waits for it cancels the request; the reply comes all the same."""
         try:
-            self._transport.write(line)
-            return wire.result(await reply)
+            return wire.result(await asyncio.shield(reply))
         except asyncio.CancelledError:
-            if not self.ended:
+            if not (reply.done() or self.ended):
                 self._transport.write(wire.cancel(number))
             raise
-        finally:
-            del self._waiting[number]
 
     async def close(self) -> None:
         """Leave, and fail all who wait."""
@@ -275,21 +302,18 @@ class _Stream(asyncio.Protocol):
                 # not called from here: what it raises is its own affair, and goes to the loop's handler
                 self._loop.call_soon(self._on_notification, message["method"], message.get("params"))
         elif (number := message.get("id")) is None:  # the daemon could not read one of them
-            for reply in self._waiting.values():
-                _settle(reply, message)
-        elif number in self._waiting:  # else it was given up
-            _settle(self._waiting[number], message)
+            self._reply_to_all(message)
+        elif number in self._waiting:
+            self._waiting.pop(number).set_result(message)
+
+    def _reply_to_all(self, message: dict[str, Any]) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for reply in waiting.values():
+            reply.set_result(message)
 
     def _end(self, reason: str) -> None:
         self._transport.close()
-        for reply in self._waiting.values():
-            if not reply.done():
-                reply.set_exception(wire.lost(reason))
-
-
-def _settle(reply: asyncio.Future[dict[str, Any]], message: dict[str, Any]) -> None:
-    if not reply.done():
-        reply.set_result(message)
+        self._reply_to_all({"error": wire.lost(reason).to_json()})
 
 
 def _discard(opening: asyncio.Future[socket.socket]) -> None:

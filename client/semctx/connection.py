@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-_FOREVER_S = 1e8
 _CHUNK_BYTES = 1 << 16
 _CANCEL_S = 0.1  # a daemon that does not even take a cancellation within this is given up
 
@@ -50,14 +49,15 @@ def connect(
     Args:
         root: the workspace that requests are about; default: the one that holds the current directory.
         start: whether a daemon may be started (`SEMCTX_NO_START=1` in the environment says no, too).
-        timeout: seconds that connecting, and later each request, may take.
+        timeout: seconds that connecting, and later each request, may take; `math.inf` for as long as it takes.
         on_notification: called with method and parameters of each notification that arrives while a request
             waits; it must not use the connection.
         view: the `daemon["view"]` of a connection whose unsaved text this one wants to see, and share.
         greet: whether to say hello first, which tells the daemon where to find Python and compares versions.
 
     Raises:
-        SemctxError: DaemonUnavailable, VersionMismatch, or ConnectionLost and Timeout while greeting.
+        SemctxError: DaemonUnavailable, VersionMismatch, InvalidParams for a time-out that is no number, or
+            ConnectionLost, ShuttingDown and Timeout while greeting.
     """
     connection = Connection(root, start=start, timeout=timeout, on_notification=on_notification, view=view, greet=greet)
     connection.open()
@@ -92,7 +92,7 @@ class Connection:
         greet: bool,
     ) -> None:
         self.root = roots.chosen(root)
-        self.timeout = timeout
+        self.timeout = wire.seconds(timeout)
         self.daemon = None
         self._view = view
         self._replay = Replay()
@@ -130,7 +130,7 @@ class Connection:
         Raises SemctxError: the daemon's own, ConnectionLost, or after `timeout` seconds (default: the
         connection's) Timeout, upon which the daemon is told to give up.
         """
-        seconds = self.timeout if timeout is None else timeout
+        seconds = wire.seconds(self.timeout if timeout is None else timeout)
         deadline = time.monotonic() + seconds
         params = params or {}
         connection = self._socket or self._open(deadline)
@@ -178,7 +178,7 @@ class Connection:
         """Whether the daemon ends the connection within `timeout` seconds, as it does when its work is done."""
         if self._socket is None:
             return True
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + wire.seconds(timeout)
         try:
             while True:
                 self._messages(self._socket, deadline)
@@ -193,7 +193,7 @@ class Connection:
         while True:
             if self._socket is None:
                 raise wire.lost()
-            for message in self._messages(self._socket, time.monotonic() + _FOREVER_S):
+            for message in self._messages(self._socket, time.monotonic() + wire.LONGEST_S):
                 if "method" in message:
                     self._notify(message)
 
@@ -202,6 +202,15 @@ class Connection:
             self._on_notification(message["method"], message.get("params"))
 
     def _open(self, deadline: float) -> socket.socket:
+        """A connection that has greeted. The daemon may leave just when it has taken it: another one is asked, once."""
+        try:
+            return self._greeted(deadline)
+        except SemctxError as error:
+            if error.type not in wire.LEAVING:
+                raise
+        return self._greeted(deadline)
+
+    def _greeted(self, deadline: float) -> socket.socket:
         connection = spawn.open_socket(paths.socket_path(), deadline, start=self._start)
         self._socket = connection
         self._decoder = Decoder(headers=False)

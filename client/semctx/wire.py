@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
     from semctx.protocol import HelloResult
 
+LONGEST_S = 2e6
+"""What anything is waited for at most, 23 days: poll(2) counts milliseconds, in 31 bits."""
+
+LEAVING = ("ConnectionLost", "ShuttingDown")
+"""What a greeting ends in that a daemon took which was about to leave: another one is greeted, once."""
+
 _ENVIRONMENT = ("VIRTUAL_ENV", "CONDA_PREFIX", "PATH")
 
 _loads = json.JSONDecoder().raw_decode
@@ -36,6 +42,14 @@ def encode(method: str, params: Mapping[str, Any], number: int | None = None) ->
     if len(line) > MAX_FRAME_BYTES:
         raise SemctxError("InvalidParams", f"{method}: {len(line)} bytes; at most {MAX_FRAME_BYTES} are allowed")
     return line
+
+
+def seconds(timeout: object) -> float:
+    """The seconds that a time-out allows, 0 to LONGEST_S. Raises SemctxError (InvalidParams) where it is no number."""
+    if not (isinstance(timeout, int | float) and (timeout >= 0 or timeout < 0)):  # NaN is neither
+        hint = "Give seconds as a number, such as 30; `math.inf` waits as long as it takes."
+        raise SemctxError("InvalidParams", f"a time-out is a number of seconds, not {timeout!r}", hint=hint)
+    return max(0.0, min(timeout, LONGEST_S))
 
 
 def cancel(number: int) -> bytes:

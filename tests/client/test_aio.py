@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import socket
 import threading
@@ -79,6 +80,93 @@ async def test_cancelling_the_task_cancels_the_request(peer: Peer) -> None:
             await arrived.wait()
             tasks.cancel_scope.cancel()
         assert await daemon.request("quick") == "quick"
+
+
+async def test_a_cancelled_request_has_its_place_until_the_daemon_has_replied(peer: Peer) -> None:
+    count = semctx.aio.MAX_UNDER_WAY
+    loop, arrived, looked = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def script(talk: Talk) -> None:
+        talk.hello()
+        slow = [talk.read() for _ in range(count)]
+        loop.call_soon_threadsafe(arrived.set)
+        assert [talk.read()["method"] for _ in range(count)] == ["$/cancelRequest"] * count
+        assert looked.wait(10)
+        talk.socket.setblocking(False)
+        assert not talk.file.peek(1), "the next one waits"
+        talk.socket.setblocking(True)
+        talk.send(error(slow[7], "Cancelled"))
+        talk.reply(talk.read(), "next")
+
+    peer.plays(script)
+    async with await semctx.aio.connect() as daemon:
+        slow = [asyncio.create_task(daemon.request("slow")) for _ in range(count)]
+        await arrived.wait()
+        for task in slow:
+            task.cancel()
+        await asyncio.wait(slow)
+        following = asyncio.create_task(daemon.request("next"))
+        await asyncio.sleep(0)  # it has begun
+        looked.set()
+        assert await following == "next"
+
+
+async def test_a_new_connection_begins_with_all_places_free(peer: Peer) -> None:
+    count = semctx.aio.MAX_UNDER_WAY
+    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+
+    def dies(talk: Talk) -> None:
+        talk.hello()
+        for _ in range(count):
+            talk.read()
+        loop.call_soon_threadsafe(arrived.set)
+        for _ in range(count):
+            talk.read()
+
+    peer.plays(dies, answering({"x": 1}))
+    async with await semctx.aio.connect() as daemon:
+        slow = [asyncio.create_task(daemon.request("slow")) for _ in range(count)]
+        await arrived.wait()
+        for task in slow:
+            task.cancel()
+        await asyncio.wait(slow)
+        assert await asyncio.gather(*(daemon.request("x") for _ in range(count))) == [1] * count
+
+
+async def test_a_request_that_cannot_be_sent_leaves_its_place(peer: Peer) -> None:
+    peer.plays(answering({"x": 1}))
+    async with await semctx.aio.connect() as daemon:
+        for _ in range(semctx.aio.MAX_UNDER_WAY + 1):
+            with pytest.raises(SemctxError, match="are no JSON"):
+                await daemon.request("x", {"bad": object()})
+        assert await daemon.request("x") == 1
+
+
+@pytest.mark.parametrize("timeout", ["5", math.nan])
+async def test_a_time_out_that_is_no_number(peer: Peer, timeout: Any) -> None:
+    peer.plays(answering({"x": 1}))
+    async with await semctx.aio.connect() as daemon:
+        for asked in (semctx.aio.connect(timeout=timeout), daemon.request("x", timeout=timeout)):
+            with pytest.raises(SemctxError, match="a time-out is a number of seconds, not ") as caught:
+                await asked
+            assert caught.value.type == "InvalidParams"
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 10**400], ids=["inf", "no float"])
+async def test_a_time_out_of_as_long_as_it_takes(peer: Peer, timeout: float) -> None:
+    peer.plays(answering({"x": 1}))
+    async with await semctx.aio.connect(timeout=timeout) as daemon:
+        assert await daemon.request("x") == await daemon.request("x", timeout=timeout) == 1
+
+
+@pytest.mark.parametrize("timeout", [0, -math.inf])
+async def test_no_time_left(peer: Peer, timeout: float) -> None:
+    peer.plays(lambda talk: (talk.hello(), talk.read(), talk.read()))  # a request, and that it is cancelled
+    async with await semctx.aio.connect() as daemon:
+        for asked in (semctx.aio.connect(timeout=timeout), daemon.request("x", timeout=timeout)):
+            with pytest.raises(SemctxError) as caught:
+                await asked
+            assert caught.value.type == "Timeout"
 
 
 async def test_a_time_out_cancels_the_request(peer: Peer) -> None:
@@ -192,6 +280,29 @@ async def test_versions_that_differ(peer: Peer) -> None:
     with pytest.raises(SemctxError, match="speaks protocol 1") as caught:
         await semctx.aio.connect()
     assert caught.value.type == "VersionMismatch"
+
+
+@pytest.mark.parametrize(
+    "dying",
+    [
+        lambda talk: talk.read(),
+        lambda talk: talk.send(error(talk.read(), "ShuttingDown")),
+        lambda talk: None,
+    ],
+    ids=["ends", "says so", "resets"],
+)
+async def test_a_daemon_that_leaves_when_it_is_greeted_is_followed_by_another(peer: Peer, dying: Any) -> None:
+    peer.plays(dying, answering({"x": 1}))
+    async with await semctx.aio.connect() as daemon:
+        assert await daemon.request("x") == 1
+    assert peer.accepted == 2
+
+
+async def test_daemons_that_all_leave_when_they_are_greeted(peer: Peer) -> None:
+    peer.plays(lambda talk: talk.read())
+    with pytest.raises(SemctxError) as caught:
+        await semctx.aio.connect()
+    assert (caught.value.type, peer.accepted) == ("ConnectionLost", 2)
 
 
 async def test_no_daemon(place: str) -> None:

@@ -467,26 +467,35 @@ def test_stop_returns_when_the_daemon_has_left(peer: Peer, capsys: pytest.Captur
     assert json.loads(run(capsys, "stop", "--json")) == {"pid": 4242}
 
 
-def test_a_daemon_that_does_not_leave(
-    peer: Peer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_daemon_that_does_not_leave(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     def stays(talk: Talk) -> None:
         stops(talk)
         talk.read()
 
-    monkeypatch.setattr("semctx.cli.talk.TIMEOUT_S", 0.3)
     peer.plays(stays)
-    assert "still finishes its work" in fails(capsys, "stop", code=1)
+    assert "still finishes its work" in fails(capsys, "stop", "--timeout", "0.3", code=1)
 
 
-def test_a_daemon_that_still_ends_its_children(
-    peer: Peer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("semctx.cli.talk.TIMEOUT_S", 0.3)
+def test_a_daemon_that_still_ends_its_children(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     peer.plays(stops)
     with open(os.environ["SEMCTX_SOCKET"] + ".lock", "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "still finishes its work" in fails(capsys, "stop", code=1)
+        assert "still finishes its work" in fails(capsys, "stop", "--timeout", "0.3", code=1)
+
+
+def test_an_answer_that_takes_longer_than_it_may(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    peer.plays(lambda talk: (talk.hello(), talk.read(), talk.read()))
+    err = fails(capsys, "find", "x", "--timeout", "0.1", code=1)
+    assert "no reply within 0.1 s" in err
+    assert "Retry with a longer time-out." in err
+
+
+@pytest.mark.parametrize("text", ["soon", "nan", ""])
+def test_a_time_out_that_is_no_number(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["find", "x", "--timeout", text])
+    assert left.value.code == 2
+    assert f"{text!r} is no number of seconds" in capsys.readouterr().err
 
 
 def test_restart(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:

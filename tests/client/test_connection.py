@@ -429,11 +429,42 @@ def test_a_daemon_that_takes_not_even_the_cancellation(peer: Peer) -> None:
         assert daemon.request("x") == 1
 
 
-def test_no_time_left(peer: Peer) -> None:
+@pytest.mark.parametrize("timeout", [0, -1, -math.inf])
+def test_no_time_left(peer: Peer, timeout: float) -> None:
     peer.plays(answering({}))
-    with semctx.connect() as daemon, pytest.raises(SemctxError) as caught:
-        daemon.request("x", timeout=0)
-    assert caught.value.type == "Timeout"
+    with semctx.connect() as daemon:
+        assert not daemon.wait_closed(timeout)
+        for ask in (lambda: daemon.request("x", timeout=timeout), lambda: semctx.connect(timeout=timeout)):
+            with pytest.raises(SemctxError) as caught:
+                ask()
+            assert caught.value.type == "Timeout"
+
+
+@pytest.mark.parametrize("timeout", ["5", math.nan, [1]])
+def test_a_time_out_that_is_no_number(peer: Peer, timeout: Any) -> None:
+    peer.plays(answering({"x": 1}))
+    with semctx.connect() as daemon:
+        for ask in (
+            lambda: semctx.connect(timeout=timeout),
+            lambda: daemon.request("x", timeout=timeout),
+            lambda: daemon.wait_closed(timeout),
+        ):
+            with pytest.raises(SemctxError, match="a time-out is a number of seconds, not ") as caught:
+                ask()
+            assert caught.value.type == "InvalidParams"
+            assert "such as 30" in caught.value.hint
+        assert daemon.request("x") == 1
+    with pytest.raises(SemctxError, match="not None"):
+        semctx.connect(timeout=None)  # type: ignore[arg-type]  # what the test is about
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 1e300, 10**400], ids=["inf", "large", "no float"])
+def test_a_time_out_of_as_long_as_it_takes(peer: Peer, timeout: float) -> None:
+    peer.plays(answering({"x": 1}), lambda talk: talk.hello())
+    with semctx.connect(timeout=timeout) as daemon:
+        assert daemon.request("x") == daemon.request("x", timeout=timeout) == 1
+    with semctx.connect() as daemon:
+        assert daemon.wait_closed(timeout)
 
 
 def test_a_reply_to_what_could_not_be_read_fails_the_request(peer: Peer) -> None:
@@ -474,6 +505,29 @@ def test_a_daemon_that_refuses_the_greeting(peer: Peer) -> None:
     peer.plays(answering_hello_with_error)
     with pytest.raises(SemctxError, match="go away"):
         semctx.connect()
+
+
+def ends(talk: Talk) -> None:
+    talk.read()
+
+
+def leaves(talk: Talk) -> None:
+    talk.send(error(talk.read(), "ShuttingDown"))
+
+
+@pytest.mark.parametrize("dying", [ends, leaves, lambda talk: None], ids=["ends", "says so", "resets"])
+def test_a_daemon_that_leaves_when_it_is_greeted_is_followed_by_another(peer: Peer, dying: Any) -> None:
+    peer.plays(dying, answering({"x": 1}))
+    with semctx.connect() as daemon:
+        assert daemon.request("x") == 1
+    assert peer.accepted == 2
+
+
+def test_daemons_that_all_leave_when_they_are_greeted(peer: Peer) -> None:
+    peer.plays(ends)
+    with pytest.raises(SemctxError) as caught:
+        semctx.connect()
+    assert (caught.value.type, peer.accepted) == ("ConnectionLost", 2)
 
 
 def answering_hello_with_error(talk: Talk) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 import semctx.aio
 from semctx import SemctxError
+from tests.client.peer import HELLO, Peer
 from tests.conftest import Daemon, Wire, daemon_at, eventually
 from tests.zoo import command, configured
 
@@ -95,6 +96,15 @@ def test_a_daemon_that_was_killed_is_replaced_by_the_next_request(home: str) -> 
             return bool(pids - {first})
 
         eventually(replaced, "a new daemon answers")
+
+
+def test_a_daemon_that_dies_when_it_is_greeted_is_replaced(home: str) -> None:
+    dying = Peer(os.environ["SEMCTX_SOCKET"])
+    dying.plays(lambda talk: (talk.read(), dying.leave()))
+    with semctx.connect("/tmp") as daemon:
+        assert daemon.health()["pid"] != HELLO["pid"]
+    dying.finish()
+    assert dying.accepted == 1
 
 
 def test_a_wrong_configuration_is_told_by_who_wanted_to_start(home: str) -> None:

@@ -6,7 +6,6 @@ import time
 
 import semctx
 from semctx import connection, paths, spawn
-from semctx.cli import talk
 from semctx.cli.parser import EXIT_FAILED
 from semctx.cli.talk import agrees, connect, show
 from semctx.errors import PROTOCOL, SemctxError
@@ -64,7 +63,7 @@ def trust(arguments: Namespace) -> int:
 def start(arguments: Namespace) -> int:
     """semctx start."""
     # asked for in so many words: SEMCTX_NO_START is about starts that nobody asked for
-    spawn.open_socket(paths.socket_path(), time.monotonic() + talk.TIMEOUT_S, start=not arguments.no_start).close()
+    spawn.open_socket(paths.socket_path(), time.monotonic() + arguments.timeout, start=not arguments.no_start).close()
     with connect(arguments, start=False) as daemon:
         return show(arguments, daemon.daemon, "daemon.hello")
 
@@ -119,19 +118,19 @@ def version(arguments: Namespace) -> int:
 
 def _stopped(arguments: Namespace) -> Stopping:
     # without a greeting: a daemon of another version can be stopped, too
-    with connection.connect(arguments.root, start=False, timeout=talk.TIMEOUT_S, greet=False) as daemon:
+    with connection.connect(arguments.root, start=False, timeout=arguments.timeout, greet=False) as daemon:
         answer = daemon.stop()
-        if not daemon.wait_closed(talk.TIMEOUT_S) or not _has_left():
+        if not daemon.wait_closed(arguments.timeout) or not _has_left(arguments.timeout):
             raise SemctxError("Timeout", f"the daemon (process {answer['pid']}) still finishes its work")
     return answer
 
 
-def _has_left() -> bool:
-    """Whether the daemon lets go of its lock in time: its children end after its connections, and until then another
-    daemon would find it still there."""
+def _has_left(timeout: float) -> bool:
+    """Whether the daemon lets go of its lock within so many seconds: its children end after its connections, and until
+    then another daemon would find it still there."""
     import fcntl
 
-    until = time.monotonic() + talk.TIMEOUT_S
+    until = time.monotonic() + timeout
     with open(paths.socket_path() + ".lock", "ab") as lock:
         while time.monotonic() < until:
             try:

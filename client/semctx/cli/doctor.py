@@ -38,7 +38,7 @@ _FEW_WATCHES = 65_536
 def doctor(arguments: Namespace) -> int:
     """semctx doctor."""
     root = roots.chosen(arguments.root)
-    findings = [*_program(), *_socket(), *_limits()]
+    findings = [*_program(), *_socket(arguments.timeout), *_limits()]
     answers = False
     try:
         with talk.connect(arguments) as daemon:
@@ -61,10 +61,10 @@ def _program() -> Findings:
         yield _finding("daemon's program", "warning", "it is not installed here, so no daemon can be started", hint)
 
 
-def _socket() -> Findings:
+def _socket(timeout: float) -> Findings:
     path = paths.socket_path()
     try:
-        connected = spawn.dial(path, time.monotonic() + talk.TIMEOUT_S)
+        connected = spawn.dial(path, time.monotonic() + timeout)
     except SemctxError as error:
         yield _problem("socket", error)
         return

@@ -6,6 +6,8 @@ import argparse
 import sys
 
 import semctx
+from semctx import wire
+from semctx.errors import SemctxError
 
 TYPE_CHECKING = False  # importing typing would cost every command 5 ms
 if TYPE_CHECKING:
@@ -281,7 +283,18 @@ def _add_commands(
             command.add_argument("--json", action="store_true", help="print the daemon's result as JSON, errors too")
             command.add_argument("--root", metavar="DIR", help="the workspace")
             command.add_argument("--no-start", action="store_true", help="never start a daemon")
+            command.add_argument(
+                "--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="how long an answer may take (30)"
+            )
             command.set_defaults(run=run, usage_error=command.error)
+
+
+def _seconds(text: str) -> float:
+    """A time-out."""
+    try:
+        return wire.seconds(float(text))
+    except (ValueError, SemctxError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
 
 
 def _count(text: str) -> int:

@@ -15,15 +15,12 @@ if TYPE_CHECKING:
 
     from semctx.calls import Call
 
-TIMEOUT_S = 30.0
-
 
 def connect(arguments: Namespace, *, start: bool = True) -> connection.Connection:
     """A connection about the workspace that the command line means. Raises SemctxError."""
     may_start = start and not arguments.no_start
-    return connection.connect(
-        arguments.root, start=may_start, timeout=TIMEOUT_S, on_notification=progress.told if _is_watched() else None
-    )
+    told = progress.told if _is_watched() else None
+    return connection.connect(arguments.root, start=may_start, timeout=arguments.timeout, on_notification=told)
 
 
 def ask(daemon: connection.Connection, call: Call[Any]) -> Any:
