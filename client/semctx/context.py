@@ -31,6 +31,7 @@ class SemanticContext:
     keywords: tuple[str, ...]
     source: str  # index, server or knowledge-base
     enriched: bool  # the language server's part is in it
+    hint: str  # what to do where no word of the question is known there, and the order says little; else ""
     degraded: tuple[str, ...]  # what the answer may not reflect
     cached: bool
     elapsed_ms: float
@@ -49,6 +50,7 @@ class SemanticContext:
             keywords=tuple(result["keywords"]),
             source=result["source"],
             enriched=result["enriched"],
+            hint=result.get("hint", ""),
             degraded=tuple(result.get("degraded", ())),
             cached=result["meta"]["cached"],
             elapsed_ms=result["meta"]["elapsed_ms"],

@@ -297,6 +297,12 @@ def test_files(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+@pytest.mark.parametrize(("command", "method"), [("context", "context/query"), ("files", "files/relevant")])
+def test_an_answer_that_says_little(peer: Peer, capsys: pytest.CaptureFixture[str], command: str, method: str) -> None:
+    peer.plays(answering({method: {**ANSWERS[method], "hint": "Say it in other words."}}))
+    assert "Say it in other words." in run(capsys, command, "xyzzy").splitlines()
+
+
 def test_find(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     peer.plays(answering(ANSWERS))
     assert run(capsys, "find", "check").splitlines()[:2] == ["Symbols", "  pkg.mod.Guard.check  pkg/mod.py:3"]

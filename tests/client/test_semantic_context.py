@@ -54,6 +54,8 @@ def result(*symbols: dict[str, Any]) -> Any:
 def test_the_parts_of_a_result() -> None:
     answer = result(symbol("check", 0.9), symbol("Kind", 0.2))
     answer["types"], answer["functions"], answer["degraded"] = [1], [0], ["watching a network file system"]
+    assert SemanticContext.from_result(answer).hint == ""
+    answer["hint"] = "Say it in other words."
     context = SemanticContext.from_result(answer)
     assert [found["name"] for found in context.symbols] == ["check", "Kind"]
     assert [found["name"] for found in context.types] == ["Kind"]
@@ -62,6 +64,7 @@ def test_the_parts_of_a_result() -> None:
     assert context.imports[0]["module"] == "pkg.mod"
     assert context.conventions[0]["value"] == "google"
     assert (context.keywords, context.source, context.enriched) == (("check",), "index", True)
+    assert context.hint == "Say it in other words."
     assert (context.degraded, context.cached, context.elapsed_ms) == (("watching a network file system",), False, 1.5)
     with pytest.raises(AttributeError):
         context.source = "server"

@@ -236,6 +236,40 @@ def test_files_are_ranked_with_a_reason(grow: Grow) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("question", "known"),
+    [
+        ({"intent": "xyzzy"}, False),
+        ({"intent": "漢字だけ"}, False),
+        ({"intent": "!!!"}, False),
+        ({"intent": "return the given value"}, False),
+        ({"intent": "xyzzy", "targetFile": "shop/cart.py"}, False),
+        ({"intent": "xyzzies of prices"}, True),
+        ({"intent": "xyzzy money"}, True),
+        ({"intent": "cost"}, True),
+        ({"intent": "xyzzy log"}, True),
+        ({"intent": "add"}, True),
+        ({"intent": "xyzzy", "signature": "def f(x: OutOfStock)"}, True),
+    ],
+)
+def test_a_question_of_which_no_word_is_known_is_told_so(grow: Grow, question: dict[str, Any], known: bool) -> None:
+    """A name's part, a path's, a word that means the same, and a name that is a stop word all count."""
+    live = grow(SHOP)
+    for answer in (context(live, question), relevant_files(live, question)):
+        assert ("Say it in other words." in answer.get("hint", "")) is not known
+
+
+def test_words_are_said_again_within_bounds(grow: Grow) -> None:
+    live = grow(SHOP)
+    intent = " ".join(
+        ["price", "x" * 1_000_000, "y" * 100, *(f"word_{chr(97 + at % 26) * (2 + at // 26)}" for at in range(500))]
+    )
+    said = ask(live, intent=intent)["keywords"]
+    assert said[:4] == ["price", "y" * 100, "word", "aa"]
+    assert len(said) == 100
+    assert relevant_files(live, {"intent": intent})["keywords"] == said
+
+
 def test_tests_are_left_behind_unless_asked_for(grow: Grow) -> None:
     live = grow(SHOP)
     assert "tests/test_money.py" not in [file["path"] for file in ask(live)["files"]]

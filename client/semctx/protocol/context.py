@@ -78,9 +78,10 @@ class ContextResult(TypedDict):
     files: list[FileScore]
     imports: list[ImportPattern]
     conventions: list[Convention]
-    keywords: list[str]
+    keywords: list[str]  # of the intent, as written: at most 100, of at most 100 letters each
     source: Literal["index", "server", "knowledge-base"]
     enriched: bool  # the language server's part is in it
+    hint: NotRequired[str]  # no word of the question is known here, so the order says little; what to do
     not_indexed: NotRequired[NotIndexed]  # what could not be looked into
     meta: Meta
     degraded: NotRequired[list[str]]
@@ -90,7 +91,8 @@ class FilesResult(TypedDict):
     """Ranked files."""
 
     files: list[FileScore]
-    keywords: list[str]
+    keywords: list[str]  # of the intent, as written: at most 100, of at most 100 letters each
+    hint: NotRequired[str]  # no word of the question is known here, so the order says little; what to do
     not_indexed: NotRequired[NotIndexed]  # what could not be looked into
     meta: Meta
     degraded: NotRequired[list[str]]

@@ -20,7 +20,13 @@ from semctxd.ranking.signature import name_of
 from semctxd.ranking.text import keywords
 
 _SYMBOLS, _FILES, _IMPORTS, _CONVENTIONS = 20, 3, 10, 10
+_KEYWORDS, _LETTERS = 100, 100  # so many words of an intent are said again, none longer than that
 _JUDGED = 100  # so many symbols are ranked, whatever part of them is asked for: files are judged by them
+
+_UNKNOWN = (
+    "Nothing here is called or described by a word of the question, nor by one that means much the same: what is listed"
+    " is what is used most, or what stands near the target. Say it in other words."
+)
 
 
 def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +37,7 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     signals, ranked, files = _ranked(live, params, count, count if explain else 0)
     question = signals.question
     wanted = [one for one in ranked if one.confidence >= params.get("minConfidence", 0.0)][:count]
-    said = keywords(f"{question.intent} {question.name}")
+    said = _keywords(question)
     if not live.store.symbols:
         return knowledge.context(said, limits) | remark(live.store)
     most_imports, most_conventions = limits.get("imports", _IMPORTS), limits.get("conventions", _CONVENTIONS)
@@ -51,6 +57,7 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
         "keywords": said,
         "source": "index",
         "enriched": False,
+        **_doubt(signals),
         **remark(live.store),
     }
 
@@ -59,8 +66,19 @@ def relevant_files(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     """The result of `files/relevant`, without `meta`."""
     limits = params.get("limits", {})
     signals, _, files = _ranked(live, params, 0)
-    said = keywords(f"{signals.question.intent} {signals.question.name}")
-    return {"files": files[: limits.get("files", _FILES)], "keywords": said, **remark(live.store)}
+    said = _keywords(signals.question)
+    return {"files": files[: limits.get("files", _FILES)], "keywords": said, **_doubt(signals), **remark(live.store)}
+
+
+def _keywords(question: Question) -> list[str]:
+    said = keywords(f"{question.intent} {question.name}")
+    return [word for word in said if len(word) <= _LETTERS][:_KEYWORDS]
+
+
+def _doubt(signals: Signals) -> dict[str, str]:
+    """What an answer says where no word of the question is known, by itself, by what means the same, or as a name."""
+    known = signals.of("related words") or signals.of("named")
+    return {"hint": _UNKNOWN} if signals.corpus.store.symbols and not known else {}
 
 
 def _ranked(

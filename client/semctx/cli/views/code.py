@@ -42,13 +42,13 @@ def context(answer: ContextResult) -> Iterator[Line]:
     )
     if answer["source"] == "knowledge-base":
         yield DIM, "the repository has nothing to say on this: built-in knowledge"
-    yield from facts(answer)
+    yield from _doubts(answer)
 
 
 def files(answer: FilesResult) -> Iterator[Line]:
     """files/relevant."""
     yield from _file_scores(answer["files"])
-    yield from facts(answer)
+    yield from _doubts(answer)
 
 
 def find(answer: FindResult) -> Iterator[Line]:
@@ -100,6 +100,13 @@ def _symbols(title: str, symbols: Sequence[Symbol]) -> Iterator[Line]:
 
 def _file_scores(files: Sequence[FileScore]) -> Iterator[Line]:
     yield from section("Files", columns((f"{file['score']:.2f}", file["path"], file["why"]) for file in files))
+
+
+def _doubts(answer: ContextResult | FilesResult) -> Iterator[Line]:
+    """How far an answer to an intent is to be believed."""
+    if "hint" in answer:
+        yield WARNING, answer["hint"]
+    yield from facts(answer)
 
 
 def _first(evidence: Sequence[str]) -> str:

@@ -62,6 +62,7 @@ function M.context(words)
         for _, reason in ipairs(context.degraded or {}) do
           table.insert(notes, 'This may not reflect everything: ' .. reason)
         end
+        table.insert(notes, context.hint) -- nil, where a word of the question is known
         local shown, why = pcall(window.show, root, origin, question.intent, context, notes)
         if not shown then -- no room, or the command-line window
           finish({ type = 'InternalError', message = 'the side window cannot be shown: ' .. why, hint = '' })
