@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from semctx.errors import SemctxError
 from semctxd.index.answer import context, relevant_files
 from semctxd.index.find import find
 from semctxd.index.live import LiveIndex
+from semctxd.index.scopes import Value
 from tests.conftest import write
 
 NAMES = st.sampled_from(["load", "save", "Store", "parse_key", "KEYS"])
@@ -66,6 +68,30 @@ def answers(live: LiveIndex) -> list[bytes]:
             )
         except SemctxError as error:
             found.append(msgspec.json.encode(error.to_json()))
+    return found
+
+
+def resolved(live: LiveIndex) -> list[object]:
+    """What names and functions mean, whichever function is hidden, by places."""
+    symbols = sorted(live.store.symbols.values(), key=lambda one: (one.path, one.line, one.column))
+    places = {symbol.id: (symbol.path, symbol.line, symbol.column) for symbol in symbols}
+
+    def shown(values: Iterable[Value]) -> list[object]:
+        return [(value.kind, value.of if isinstance(value.of, str) else places[value.of]) for value in values]
+
+    found: list[object] = []
+    for hidden in [0, *(symbol.id for symbol in symbols if symbol.is_callable)]:
+        resolver = live.resolver(hidden)
+        for path in sorted(live.store.files):
+            scope = resolver.scope(path)
+            found.append((path, list(scope), shown(scope.values())))
+        for symbol in symbols:
+            if symbol.is_callable:
+                found.append([places[id] for id in resolver.uses(symbol.id)])
+                found.append(shown(resolver.returns(symbol.id)))
+            elif symbol.kind == "class":
+                found.append([places[id] for id in resolver.mro(symbol.id)])
+                found.append([shown(resolver.attribute(symbol.id, name)) for name in ("x", "y")])
     return found
 
 
@@ -129,8 +155,9 @@ def test_after_any_edits_the_answers_are_those_of_a_new_index(edits: list[tuple[
         live = LiveIndex(folder)
         live.refresh()
         for one in edits:
-            answers(live)  # what is kept from before must not show
+            answers(live), resolved(live)  # what is kept from before must not show
             edit(root, live, *one)
             fresh = LiveIndex(folder)
             fresh.refresh()
             assert answers(live) == answers(fresh)
+            assert resolved(live) == resolved(fresh)

@@ -108,9 +108,9 @@ class ByName:
     def names_used(self, function: int) -> set[str]:
         return {name for chain in self.body(function).uses for name in NAME.findall(chain)}
 
-    def uses(self, function: int) -> dict[int, None]:
+    def uses(self, function: int) -> list[int]:
         found = (self.store.by_name.get(name) for name in sorted(self.names_used(function)))
-        return {id: None for ids in found if len(ids) <= SAME_NAME for id in ids if id != function}
+        return list(dict.fromkeys(id for ids in found if len(ids) <= SAME_NAME for id in ids if id != function))
 
     def said(self, name: str) -> int:
         return self.store.said(name)

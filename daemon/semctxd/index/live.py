@@ -11,6 +11,7 @@ from semctxd import tree
 from semctxd.index import build
 from semctxd.index.closure import Closures
 from semctxd.index.extract import extract_text
+from semctxd.index.memo import Memo
 from semctxd.index.modules import Modules
 from semctxd.index.near import Near
 from semctxd.index.resolve import Resolver
@@ -64,6 +65,7 @@ class LiveIndex:
         self._kept = 0  # the generation of the store that the snapshot has
         self.unsaved: dict[bytes, str] = {}  # files that have another text than the disk's; none is among the known
         self._resolvers: dict[int, Resolver] = {}  # hidden function -> resolver, of this generation
+        self._memo = Memo()  # theirs, with these modules
         self._generation = -1
         self._comings = self._importing = -1  # those of the store that the next three are of
         self._modules = self._by_paths = Modules(())  # with what imports say of them; by the paths alone
@@ -243,7 +245,7 @@ class LiveIndex:
         if found is None:
             for other in [key for key in self._resolvers if key]:
                 del self._resolvers[other]
-            found = self._resolvers[hidden] = Resolver(self.store, self._modules, hidden)
+            found = self._resolvers[hidden] = Resolver(self.store, self._modules, self._memo, hidden)
         return found
 
     def near(self, target: str) -> Near:
@@ -261,6 +263,9 @@ class LiveIndex:
                 namespaces = self._by_paths.namespaces_by(self.store.is_imported)
                 if self._modules.paths is not self._by_paths.paths or self._modules.namespaces != namespaces:
                     self._modules = Modules(self._by_paths.paths, namespaces)
+                    self._memo = Memo()
             self._comings, self._importing = comings, importing
+            self._memo.forget(self.store.changed)
+            self.store.changed.clear()
             self._resolvers.clear()
             self._generation = self.store.generation

@@ -1,7 +1,8 @@
 """Names -> symbols: classes and their bases, types, and what functions use.
 
-Everything is worked out when first asked for and kept until the store changes. What is kept never depends on
-what was asked before: so circles end by depth, which is part of the key, and not where one happened to enter.
+Everything is worked out when first asked for, and kept until a file changes that it was worked out from. What is kept
+never depends on what was asked before: so circles end by depth, which is part of the key, and not where one happened
+to enter.
 Nothing is run and no environment is read: what cannot be seen in the sources stays unresolved. One function may
 be *hidden*, because it is about to be written: then nothing that its body says is believed.
 """
@@ -13,10 +14,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from semctxd.index.memo import Memo, kept
 from semctxd.index.modules import Modules
 from semctxd.index.scopes import Scopes, Value
 from semctxd.index.store import Store, imported, names_said
-from semctxd.ranking.records import Body, Import
+from semctxd.ranking.records import Body, Import, Record
 from semctxd.ranking.text import IDENTIFIER
 
 _DEPTH = 5  # how many assignments, calls and attributes are followed in a row
@@ -29,13 +31,10 @@ _TYPE_NAMES = re.compile(r"[^\W\d][\w.]*")
 class Resolver(Scopes):
     """Answers about one state of the store."""
 
-    def __init__(self, store: Store, modules: Modules, hidden: int = 0) -> None:
-        super().__init__(store, modules)
+    def __init__(self, store: Store, modules: Modules, memo: Memo, hidden: int = 0) -> None:
+        """`memo`: see Scopes; the function `hidden` (0: none) has no say."""
+        super().__init__(store, modules, memo, store.symbols[hidden].path if hidden else "")
         self.hidden = hidden
-        self._mros: dict[int, list[int]] = {}
-        self._attributes: dict[tuple[int, str, int], list[Value]] = {}
-        self._returns: dict[tuple[int, int], list[Value]] = {}
-        self._uses: dict[int, dict[int, None]] = {}
         self._visible: list[Import] | None = None  # imports of the hidden function's file
         self._only_hidden: set[str] | None = None  # names that no other function of its file says
 
@@ -100,22 +99,26 @@ class Resolver(Scopes):
         symbol = self.store.symbols[id]
         return self.named(symbol.path, symbol.owner) if symbol.owner else None
 
+    def symbol(self, id: int) -> Record:
+        """A symbol, whose file is looked at."""
+        symbol = self.store.symbols[id]
+        self.look(symbol.path)
+        return symbol
+
+    @kept
     def mro(self, cls: int) -> list[int]:
         """The class, then the known ones it inherits from, depth first."""
-        known = self._mros.get(cls)
-        if known is None:
-            found: dict[int, None] = {}
-            waiting = [cls]
-            while waiting:
-                one = waiting.pop()
-                if one not in found:
-                    found[one] = None
-                    waiting.extend(reversed(self._bases(one)))
-            known = self._mros[cls] = list(found)[:_MRO_MAX]
-        return known
+        found: dict[int, None] = {}
+        waiting = [cls]
+        while waiting:
+            one = waiting.pop()
+            if one not in found:
+                found[one] = None
+                waiting.extend(reversed(self._bases(one)))
+        return list(found)[:_MRO_MAX]
 
     def _bases(self, cls: int) -> list[int]:
-        symbol = self.store.symbols[cls]
+        symbol = self.symbol(cls)
         values = (self.static(base, symbol.path, inherited=False) for base in symbol.bases.split())
         return [int(value.of) for value in values if value and value.kind == "symbol" and self._is_class(value.of)]
 
@@ -158,23 +161,20 @@ class Resolver(Scopes):
         ids = (int(value.of) for value in found if value and value.kind == "symbol" and self._is_class(value.of))
         return list(dict.fromkeys(ids))
 
+    @kept
     def attribute(self, cls: int, name: str, depth: int = 0) -> list[Value]:
         """What an instance attribute may be, by the assignments and annotations in the class and its bases."""
-        key = (cls, name, depth)
-        known = self._attributes.get(key)
-        if known is None:
-            found: dict[Value, None] = {}
-            for base in self.mro(cls):
-                for id in self.members(base).values():
-                    symbol = self.store.symbols[id]
-                    if symbol.body is not None and _may_assign(symbol.body, f"self.{name}"):
-                        for attribute, fact in self.body(id).attributes:
-                            if attribute == name:
-                                found.update(dict.fromkeys(self._fact(fact, id, depth + 1)))
-                    elif symbol.name == name and symbol.kind == "variable":
-                        found.update(dict.fromkeys(self._variable(id)))
-            known = self._attributes[key] = list(found)[:_WIDTH]
-        return known
+        found: dict[Value, None] = {}
+        for base in self.mro(cls):
+            for id in self.members(base).values():
+                symbol = self.store.symbols[id]
+                if symbol.body is not None and _may_assign(symbol.body, f"self.{name}"):
+                    for attribute, fact in self.body(id).attributes:
+                        if attribute == name:
+                            found.update(dict.fromkeys(self._fact(fact, id, depth + 1)))
+                elif symbol.name == name and symbol.kind == "variable":
+                    found.update(dict.fromkeys(self._variable(id)))
+        return list(found)[:_WIDTH]
 
     def attribute_names(self, cls: int) -> list[str]:
         """The names that instances get by assignment to `self`, in a stable order."""
@@ -187,18 +187,15 @@ class Resolver(Scopes):
                     found[self.store.symbols[id].name] = None
         return list(found)
 
+    @kept
     def returns(self, function: int, depth: int = 0) -> list[Value]:
         """What calling a function may give: by its annotation, else by its return statements."""
-        key = (function, depth)
-        known = self._returns.get(key)
-        if known is None:
-            symbol = self.store.symbols[function]
-            found = [Value("instance", cls) for cls in self.classes_in(symbol.returns, symbol.path)]
-            if not found and not symbol.returns:
-                for chain in self.body(function).returns:
-                    found.extend(self.values(chain, function, depth + 1))
-            known = self._returns[key] = list(dict.fromkeys(found))[:_WIDTH]
-        return known
+        symbol = self.symbol(function)
+        found = [Value("instance", cls) for cls in self.classes_in(symbol.returns, symbol.path)]
+        if not found and not symbol.returns:
+            for chain in self.body(function).returns:
+                found.extend(self.values(chain, function, depth + 1))
+        return list(dict.fromkeys(found))[:_WIDTH]
 
     def _variable(self, id: int) -> list[Value]:
         symbol = self.store.symbols[id]
@@ -217,6 +214,7 @@ class Resolver(Scopes):
 
     def body(self, function: int) -> Body:
         """What a function's body says; nothing, of the hidden one."""
+        self.symbol(function)
         return _HIDDEN if function == self.hidden else self.store.body(function)
 
     def values(self, chain: str, function: int, depth: int = 0, uses: dict[int, None] | None = None) -> list[Value]:
@@ -247,9 +245,9 @@ class Resolver(Scopes):
         return values
 
     def _root(self, name: str, function: int, depth: int) -> list[Value]:
-        symbol = self.store.symbols[function]
-        owner = self.owner(function) if symbol.kind == "method" else None
-        if owner is not None and name in ("self", "cls", "super"):
+        symbol = self.symbol(function)
+        is_own = name in ("self", "cls", "super") and symbol.kind == "method"
+        if is_own and (owner := self.owner(function)) is not None:
             if name == "super":
                 return [Value("instance", base) for base in self.mro(owner)[1:2]]
             return [Value("instance" if name == "self" else "symbol", owner)]
@@ -309,17 +307,15 @@ class Resolver(Scopes):
                     found.update(dict.fromkeys(self.returns(symbol.id, depth + 1)))
         return list(found)[:_WIDTH]
 
-    def uses(self, function: int) -> dict[int, None]:
-        """The symbols that a function's body uses, in the order of their first use; a set with an order."""
-        known = self._uses.get(function)
-        if known is None:
-            found: dict[int, None] = {}
-            for chain in self.body(function).uses:
-                if not chain.startswith("."):
-                    self.values(chain, function, 0, found)
-            found.pop(function, None)
-            known = self._uses[function] = found
-        return known
+    @kept
+    def uses(self, function: int) -> tuple[int, ...]:
+        """The symbols that a function's body uses, each once, in the order of their first use."""
+        found: dict[int, None] = {}
+        for chain in self.body(function).uses:
+            if not chain.startswith("."):
+                self.values(chain, function, 0, found)
+        found.pop(function, None)
+        return tuple(found)
 
     def names_used(self, function: int) -> set[str]:
         """Every name and attribute in a function's body, resolved or not."""

@@ -1,13 +1,11 @@
-"""What names mean at module level: definitions, imports, re-exports.
-
-What is kept here never depends on what was asked before.
-"""
+"""What names mean at module level: definitions, imports, re-exports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from semctxd.index.memo import Looking, Memo, kept
 from semctxd.index.modules import Modules
 from semctxd.index.store import Store
 from semctxd.ranking.records import Import
@@ -22,23 +20,24 @@ class Value(NamedTuple):
     of: int | str  # id of the symbol or class; path of the module
 
 
-class Scopes:
-    """The module scopes of one state of the store."""
+class Scopes(Looking):
+    """The module scopes of one state of the store. Of the modules' names and the files that there are nothing is noted:
+    where these change, nothing is kept."""
 
-    def __init__(self, store: Store, modules: Modules) -> None:
+    def __init__(self, store: Store, modules: Modules, memo: Memo, hidden: str = "") -> None:
+        """`memo`: what was worked out with the same modules, but for files that changed; `hidden`: see Looking."""
+        super().__init__(memo, hidden)
         self.store = store
         self.modules = modules
-        self._scopes: dict[str, dict[str, Value]] = {}
-        self._members: dict[str, dict[str, dict[str, int]]] = {}
 
+    @kept
     def tables(self, path: str) -> dict[str, dict[str, int]]:
         """Owner's qualname ("" for the module) -> name -> id, of one file."""
-        tables = self._members.get(path)
-        if tables is None:
-            tables = self._members[path] = {}
-            for id in self.store.ids(path):
-                symbol = self.store.symbols[id]
-                tables.setdefault(symbol.owner, {})[symbol.name] = id
+        self.look(path)
+        tables: dict[str, dict[str, int]] = {}
+        for id in self.store.ids(path):
+            symbol = self.store.symbols[id]
+            tables.setdefault(symbol.owner, {})[symbol.name] = id
         return tables
 
     def named(self, path: str, qualname: str) -> int | None:
@@ -48,6 +47,7 @@ class Scopes:
 
     def imports(self, path: str) -> Sequence[Import]:
         """The import statements at module level of a file."""
+        self.look(path)
         return self.store.files[path].imports
 
     def imported_from(self, path: str, statement: Import) -> str | None:
@@ -56,14 +56,13 @@ class Scopes:
             return self.modules.relative(path, statement.level, statement.module)
         return self.modules.find(statement.module, path)
 
+    @kept
     def scope(self, path: str) -> dict[str, Value]:
         """What names mean at module level."""
-        scope = self._scopes.get(path)
-        if scope is None:
-            scope = self._scopes[path] = {}
-            if path in self.store.files:
-                self.bind(scope, path, self.imports(path))
-                scope.update((name, Value("symbol", id)) for name, id in self.tables(path).get("", {}).items())
+        scope: dict[str, Value] = {}
+        if path in self.store.files:
+            self.bind(scope, path, self.imports(path))
+            scope.update((name, Value("symbol", id)) for name, id in self.tables(path).get("", {}).items())
         return scope
 
     def bind(self, scope: dict[str, Value], path: str, imports: Iterable[Import]) -> None:

@@ -174,6 +174,7 @@ class Store:
     def __init__(self) -> None:
         self.generation = self.comings = self.importing = self.mentioning = 0
         self.files: dict[str, FileRecord] = {}
+        self.changed: set[str] = set()  # files that came, changed or went; who has taken that in clears it
         self.unread: set[str] = set()  # those of the files that are known by name only
         self.symbols: dict[int, Record] = {}
         self.postings = Postings()
@@ -273,6 +274,7 @@ class Store:
                 if symbol.params:
                     self.by_parameter.add(set(symbol.params.split()), id)
             self.generation += 1
+            self.changed.add(record.path)
 
     def enter(self, record: FileRecord, first: int) -> None:
         """Add a file that the tables have already, or will."""
@@ -311,6 +313,7 @@ class Store:
         removed = {}
         for first, path in known:
             record = removed[path] = self.files.pop(path)
+            self.changed.add(path)
             if self._said is not None:
                 _count(self._said, record, -1)
             span = first, first + len(record.symbols) + 1

@@ -118,8 +118,8 @@ class Corpus(Protocol):
     def body(self, function: int) -> Body:
         """What a function's body says; nothing, of the hidden one."""
 
-    def uses(self, function: int) -> Mapping[int, None]:
-        """The symbols that a function uses, in order."""
+    def uses(self, function: int) -> Sequence[int]:
+        """The symbols that a function uses, each once, in order."""
 
     def names_used(self, function: int) -> set[str]:
         """All names that a function uses."""
