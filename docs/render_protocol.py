@@ -216,8 +216,9 @@ client's Python is. For a connection that does not greet, the daemon's own envir
   every subscriber, as soon as they are read; what was missed can be asked for (`health`, `metrics/get`).
 
 **Names.** Parameters are in camelCase, fields of results in snake_case, except what a language server said, which is
-passed on as it came. Parameters that are not listed are refused. Lines count from 1 and columns from 0 in everything of
-our own; within LSP's parameters and answers both count from 0. Columns are UTF-16 code units.
+passed on as it came. Parameters that are not listed are refused, and so are a name of over 500 characters and other
+texts of over 100 000, but for that of a file. Lines count from 1 and columns from 0 in everything of our own; within
+LSP's parameters and answers both count from 0. Columns are UTF-16 code units.
 
 **Fresh answers.** With `consistency` `"strict"`, the default, an answer reflects every write that returned before the
 request was sent, or it is the error `NotYetFresh`. `"relaxed"` does not wait. `epoch` counts the changes of a workspace

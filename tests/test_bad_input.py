@@ -64,6 +64,13 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("symbols/find", {"name": "x", "kind": "klass"}, "InvalidParams", "$.kind"),
         ("symbols/hover", {"file": "shop/prices.py", "line": "one", "column": 0}, "InvalidParams", "$.line"),
         ("symbols/hover", {"name": "Price", "limits": {"symbols": -1}}, "InvalidParams", "limits.symbols"),
+        ("symbols/hover", {"file": "shop/prices.py", "line": 1, "column": -1}, "PositionOutside", "no column -1"),
+        ("symbols/hover", {"file": ".", "line": 1, "column": 0}, "FileNotFound", "the root is a folder"),
+        ("code/check", {"file": ".", "text": ""}, "InvalidParams", "'.' is the root itself"),
+        ("symbols/find", {"root": "/proc/self", "name": "x"}, "RootRefused", "the kernel's"),
+        ("symbols/find", {"name": "x" * 501}, "InvalidParams", "name has 501 characters, of 500"),
+        ("code/resolve", {"file": "a.py", "names": ["x", "x" * 501]}, "InvalidParams", "names has 501 characters"),
+        ("context/query", {"intent": "x" * 100_001}, "InvalidParams", "intent has 100001 characters"),
     ],
 )
 def test_each_is_an_error_that_says_what_to_do(
@@ -96,6 +103,31 @@ def test_a_repository_is_served_whatever_lies_in_it(shared: Daemon, repo: Path) 
     assert client.ask("context/query", root=str(repo), intent="parse a price")["source"] == "index"
     nothing = client.ask("context/query", root=str(repo / "empty"), intent="parse a price")
     assert nothing["source"] == "knowledge-base"
+
+
+def test_what_is_no_file_is_not_waited_for(shared: Daemon, tmp_path: Path) -> None:
+    """Who opens a pipe waits for its writer, and a device may have no end."""
+    root = Path(os.path.realpath(tmp_path))
+    write(root, FILES)
+    os.mkfifo(root / "pipe.py")
+    client = shared.client()
+    (name,) = client.ask("code/resolve", root=str(root), file="pipe.py", names=["Price"])["names"]
+    assert name["statement"] == "from shop.prices import Price"
+    write(root / "inner", FILES)
+    os.mkfifo(root / "inner/.gitignore")
+    (root / "inner/.ignore").symlink_to("/dev/zero")
+    assert client.ask("symbols/find", root=str(root / "inner"), name="Price")["symbols"]
+
+
+def test_texts_that_no_person_writes_keep_nobody_waiting(shared: Daemon, repo: Path) -> None:
+    client = shared.client()
+    texts = {"word": "x" * 100_000, "endings": "x" + "ing" * 33_000, "gaps": "x" + "\n" * 99_000}
+    for text in texts.values():
+        for question in (
+            {"intent": text},
+            *({"intent": "x", part: text} for part in ("signature", "arguments", "draft")),
+        ):
+            assert client.ask("context/query", root=str(repo), **question)["symbols"]
 
 
 def test_a_server_that_is_not_installed_says_how_to_install_it(repo: Path) -> None:

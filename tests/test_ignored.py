@@ -98,6 +98,9 @@ def test_what_is_no_rule_file(tree: Path) -> None:
     (tree / ".ignore").mkdir()
     (tree / "src/.ignore").write_bytes(b"# only a comment\n\n")
     (tree / "docs/.ignore").write_bytes(b"caf\xe9\na\n")
+    (tree / "sub/.ignore").write_bytes(b"build\n" * 200_000)
+    os.mkfifo(tree / "deep/.ignore")
+    (tree / "dist/.ignore").symlink_to("/dev/zero")
     assert ignored(tree, tree) == {"docs/a", "docs/a/b"}
 
 

@@ -119,3 +119,6 @@ def test_a_version_manager_s_shim_is_no_python(tmp_path: Path) -> None:
     assert resolve(str(root), "", env) == str(two)
     (root / ".python-version").write_text("system\n")
     assert resolve(str(root), "", env) == str(two)
+    (root / ".python-version").unlink()
+    os.mkfifo(root / ".python-version")
+    assert resolve(str(root), "", env) == str(two)

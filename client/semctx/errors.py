@@ -59,7 +59,7 @@ ERRORS: dict[str, ErrorKind] = {
     ),
     "RootRefused": ErrorKind(
         -32011,
-        "The root is refused: `/`, the home directory, or no absolute path.",
+        "The root is refused: `/`, what lies in `/proc` or `/sys`, the home directory, or no absolute path.",
         "Give the root of a project.",
     ),
     "OutsideRoot": ErrorKind(-32012, "The file lies outside the workspace.", "Ask with the root that holds the file."),

@@ -37,6 +37,7 @@ from semctxd.workspace import Workspace
 _MAX_UNREAD_BYTES, _MAX_ALL_UNREAD_BYTES = 64 << 20, 256 << 20  # of one client, of all together
 HAS_INOTIFY = os.uname().sysname == "Linux"
 _RESERVED_FILES = 64  # of the limit of open files: a child that starts takes ten for a moment
+_OF_THE_KERNEL = frozenset({"proc", "sys"})  # whose links lead everywhere, and which tells no changes
 _UNWITNESSED_S = 1.0  # the first answers come first: whatever opens a file there has an event made for watchfiles
 _MEASURED_S = 10.0  # a session that rests is measured at least so often
 _log = logs.get("service")
@@ -358,6 +359,8 @@ def canonical_root(root: str) -> str:
     canonical = os.path.realpath(root)
     if canonical in ("/", os.path.realpath(os.path.expanduser("~"))):
         raise RootRefused(f"{root} is refused as a root")
+    if canonical.split("/")[1] in _OF_THE_KERNEL:
+        raise RootRefused(f"{root} is the kernel's, and refused as a root")
     if not os.path.isdir(canonical):
         raise RootNotFound(f"{root} is no directory")
     return canonical

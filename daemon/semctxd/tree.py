@@ -9,7 +9,9 @@ keep what they read there until they are told.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -31,8 +33,19 @@ CONFIGURATION = CONFIGURATION_ABOVE | {
     b"setup.cfg", b"pyvenv.cfg", b"py.typed", b".python-version", b".semctx.toml",
 }  # fmt: skip
 
+_MAX_RULES_BYTES = 1_000_000  # of a file with what to ignore; a larger one is none
 
 PROJECT_FILES = (b"pyproject.toml", b"ty.toml")
+
+
+def contents(path: str | bytes, most: int) -> bytes:
+    """The first `most` bytes of a file. Raises OSError, for what is no regular file too: who reads a pipe waits for its
+    writer, and a device may have no end."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", path)
+        return file.read(most)
 
 
 def is_left_out(root: bytes) -> bool:
@@ -177,10 +190,11 @@ def _read(path: bytes) -> list[_Rules]:
     if not os.access(path, os.R_OK):  # the usual case, at a third of the cost of an exception
         return []
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            lines = [line for line in file.read().splitlines() if line.strip() and not line.startswith("#")]
+        data = contents(path, _MAX_RULES_BYTES + 1)
     except OSError:  # a folder of that name, or gone again
         return []
+    text = data.decode("utf-8", "surrogateescape") if len(data) <= _MAX_RULES_BYTES else ""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return [_Rules(lines)] if lines else []
 
 

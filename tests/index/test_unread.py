@@ -36,6 +36,11 @@ def test_every_answer_of_the_index_says_so(live: LiveIndex) -> None:
     assert byname.overview(live, {"file": "data"})["not_indexed"] == BELOW
 
 
+def test_a_file_that_cannot_be_taken_apart_is_one_of_them(grow: Grow) -> None:
+    live = grow({"small.py": "def small(): ...\n", "endless.py": "x" + "ing" * 10_000 + " = 1\n"})
+    assert find(live, {"name": "small"})["not_indexed"] == {"count": 1, "files": ["endless.py"]}
+
+
 def test_what_is_about_one_file_says_nothing_of_others(live: LiveIndex) -> None:
     assert "not_indexed" not in byname.overview(live, {"file": "data/small.py"})
     with pytest.raises(SemctxError) as caught:

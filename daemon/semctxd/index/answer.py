@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
@@ -21,6 +22,7 @@ from semctxd.ranking.text import keywords
 
 _SYMBOLS, _FILES, _IMPORTS, _CONVENTIONS = 20, 3, 10, 10
 _KEYWORDS, _LETTERS = 100, 100  # so many words of an intent are said again, none longer than that
+_NO_WORDS = re.compile(r"\w{201,}|\s{201,}")  # what ranking would go through again and again
 _JUDGED = 100  # so many symbols are ranked, whatever part of them is asked for: files are judged by them
 
 _UNKNOWN = (
@@ -104,12 +106,12 @@ def ask(live: LiveIndex, params: dict[str, Any]) -> tuple[Question, int]:
     elif ids := live.store.ids(file):
         line = live.store.symbols[ids[-1]].end + 1
     question = Question(
-        params["intent"],
-        params.get("signature", ""),
-        params.get("arguments", ""),
+        _NO_WORDS.sub(" ", params["intent"]),
+        _NO_WORDS.sub(" ", params.get("signature", "")),
+        _NO_WORDS.sub(" ", params.get("arguments", "")),
         file,
         qualname,
-        params.get("draft", ""),
+        _NO_WORDS.sub(" ", params.get("draft", "")),
         line,
     )
     return question, target.id if target is not None else 0

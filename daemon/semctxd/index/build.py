@@ -73,8 +73,7 @@ def _is_regular(mode: int) -> bool:
 def read(path: bytes) -> bytes:
     """A file's bytes (one byte over MAX_BYTES at most); UNREADABLE where it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return tree.contents(path, MAX_BYTES + 1)
     except OSError:
         return UNREADABLE
 

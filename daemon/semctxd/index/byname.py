@@ -60,7 +60,9 @@ def _check_position(live: LiveIndex, file: str, line: int, column: int) -> None:
     lines = read(live, file).lines
     if not 1 <= line <= len(lines):
         raise SemctxError("PositionOutside", f"{file} has {len(lines)} lines, and no line {line}")
-    if not 0 <= column <= (units := width(lines[line - 1])):
+    if column < 0:
+        raise SemctxError("PositionOutside", f"there is no column {column}")
+    if column > (units := width(lines[line - 1])):
         # said so that it is right whether a client counts columns from 0 or from 1
         what = f"line {line} of {file} has {units} UTF-16 code units, and ends before that"
         raise SemctxError("PositionOutside", what)

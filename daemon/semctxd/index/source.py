@@ -54,7 +54,7 @@ def read(live: LiveIndex, file: str) -> Source:
         return Source(text)
     if not os.path.isfile(path):
         what = "is a folder" if os.path.isdir(path) else "does not exist, or is a link that leads nowhere"
-        raise SemctxError("FileNotFound", f"{file} {what}")
+        raise SemctxError("FileNotFound", f"{file or 'the root'} {what}")
     data = build.read(path)
     if len(data) > MAX_BYTES:
         raise SemctxError("FileRefused", f"{file} is larger than {MAX_BYTES // 1_000_000} MB")

@@ -13,8 +13,11 @@ from contextlib import suppress
 from glob import escape, glob
 from typing import NamedTuple
 
+from semctxd.tree import contents
+
 _PACKAGES = ("lib*/python*/site-packages", "lib/python*/dist-packages", "local/lib/python*/dist-packages")
 _PROGRAMS = ("bin/python", "bin/python3")
+_MAX_BYTES = 1_000_000  # of a file that names versions or folders
 
 
 class Environment(NamedTuple):
@@ -58,8 +61,8 @@ def _behind_shim(program: str, root: str) -> str:
         choices.insert(-1, os.path.join(folder, ".python-version"))
         folder = os.path.dirname(folder)
     for choice in choices:
-        with suppress(OSError, UnicodeDecodeError), open(choice, encoding="utf-8") as file:
-            for version in file.read().split():
+        with suppress(OSError, UnicodeDecodeError):
+            for version in contents(choice, _MAX_BYTES).decode().split():
                 found = os.path.join(manager, "versions", version, "bin", name)
                 if os.access(found, os.X_OK):
                     return found
@@ -78,8 +81,12 @@ def import_folders(interpreter: str) -> list[str]:
     prefix = os.path.dirname(os.path.dirname(interpreter))
     folders = [folder for pattern in _PACKAGES for folder in glob(os.path.join(escape(prefix), pattern))]
     for path in [path for folder in folders for path in glob(os.path.join(escape(folder), "*.pth"))]:
-        with suppress(OSError, UnicodeDecodeError), open(path, encoding="utf-8") as file:
-            folders += [line for line in file.read().splitlines() if line.startswith("/") and os.path.isdir(line)]
+        with suppress(OSError, UnicodeDecodeError):
+            folders += [
+                line
+                for line in contents(path, _MAX_BYTES).decode().splitlines()
+                if line.startswith("/") and os.path.isdir(line)
+            ]
     return [os.path.normpath(folder) for folder in folders]
 
 

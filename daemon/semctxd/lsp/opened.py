@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from semctxd.lsp.sync import notification, to_path
+from semctxd.tree import contents
 
 _MAX_BYTES = 4 * 1024 * 1024  # a larger file is asked about as it lies on the disk
 
@@ -86,8 +87,7 @@ class Opened:
 def _read(path: str) -> str | None:
     """The text of a file; None where it cannot be shown."""
     try:
-        with open(path, "rb") as file:
-            raw = file.read(_MAX_BYTES + 1)
+        raw = contents(path, _MAX_BYTES + 1)
     except FileNotFoundError:
         return ""
     except OSError:

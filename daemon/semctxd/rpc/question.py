@@ -31,6 +31,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MAX_LIMIT = 1000
 _MAX_NAMES = 100
 _MAX_TOKENS = 1_000_000
+_MAX_NAME, _MAX_TEXT = 500, 100_000  # characters of a name, of what is said of code that is about to be written
 
 
 class Question(NamedTuple):
@@ -69,6 +70,7 @@ def question(method: str, raw: bytes) -> Question:
     root = params.pop("root").rstrip("/") or "/"
     strict = params.pop("consistency", "strict") == "strict"
     if method != "lsp/request":
+        _check_lengths(params, method)
         if "targetFile" in params:
             params["targetFile"] = relative(params["targetFile"], root)
         if METHODS[method].params is SymbolParams:
@@ -118,12 +120,23 @@ def relative(file: str, *roots: str) -> str:
         path, above = os.path.normpath(os.path.join(root, file)), root.rstrip("/") + "/"
         if path.startswith(above):
             return path[len(above) :]
+        if path + "/" == above:
+            raise InvalidParams(f"{file!r} is the root itself, where a file in it is meant")
     raise OutsideRoot(f"{file} lies outside {roots[0]}")
 
 
 def _file(file: str, root: str) -> str:
     """As `relative`, "" for the root itself."""
     return "" if os.path.normpath(os.path.join(root, file)) == root else relative(file, root)
+
+
+def _check_lengths(params: dict[str, Any], method: str) -> None:
+    """Raises InvalidParams for a text that would keep the indexer from others' questions; `text` has its own bound."""
+    for name, value in params.items():
+        most = _MAX_NAME if name in ("name", "names", "qualname") else _MAX_TEXT
+        for said in value if isinstance(value, list) else (value,):
+            if isinstance(said, str) and len(said) > most and name != "text":
+                raise InvalidParams(f"{method}: {name} has {len(said)} characters, of {most} that it may have")
 
 
 def _check_target(params: dict[str, Any], method: str) -> None:
