@@ -99,7 +99,7 @@ def mine(name: str, folder: Path, most: int, seed: int) -> list[Task]:
     found: list[Task] = []
     blank = 0
     in_file: Counter[str] = Counter()
-    parsed: dict[str, dict[str, Function]] = {}
+    parsed: dict[str, dict[tuple[str, int], Function]] = {}
     for symbol in chosen:
         if len(found) >= most:
             break
@@ -109,7 +109,7 @@ def mine(name: str, folder: Path, most: int, seed: int) -> list[Task]:
         text = (folder / symbol.path).read_text("utf-8", errors="replace")
         if symbol.path not in parsed:
             parsed[symbol.path] = _parse(text)
-        node = parsed[symbol.path].get(symbol.qualname)
+        node = parsed[symbol.path].get((symbol.qualname, symbol.line))
         if node is None:
             continue
         if task := _task(name, symbol, node, [live.store.symbols[id] for id in uses], text, dice):
@@ -132,15 +132,12 @@ def _candidates(live: LiveIndex, resolver: Resolver, dice: random.Random) -> Ite
             yield symbol
 
 
-def _parse(text: str) -> dict[str, Function]:
-    """Qualname -> the first function of that name; none where the file does not parse."""
-    found: dict[str, Function] = {}
+def _parse(text: str) -> dict[tuple[str, int], Function]:
+    """Qualname and line -> function; none where the file does not parse."""
     try:
-        for qualname, node in functions(ast.parse(text)):
-            found.setdefault(qualname, node)
+        return {(qualname, node.lineno): node for qualname, node in functions(ast.parse(text))}
     except SyntaxError:
         return {}
-    return found
 
 
 def _task(

@@ -97,6 +97,27 @@ def test_a_function_has_signature_parameters_types_decorators_and_docs(record: F
     assert by_qualname(record)["fallback"].doc == "Only one line."
 
 
+def test_an_overload_gives_way_to_what_implements_it() -> None:
+    source = """\
+import typing as t
+
+class Box:
+    @t.overload
+    def get(self, at: int) -> str:
+        '''Look inside.'''
+    @t.overload
+    def get(self, at: str) -> bytes: ...
+    def get(self, at):
+        return lookup(at)
+    def get(self):
+        return late()
+"""
+    (get,) = [symbol for symbol in extract("box.py", source.encode()).symbols if symbol.name == "get"]
+    assert (get.line, get.signature, get.doc) == (9, "def get(self, at)", "Look inside.")
+    assert get.body is not None
+    assert "lookup" in get.body
+
+
 def test_what_a_definition_ends_with() -> None:
     """A class with its last method; and a comment belongs to what it precedes."""
     source = """\

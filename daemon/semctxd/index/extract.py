@@ -308,8 +308,12 @@ class _File:
     ) -> None:
         name = self.of(name_node)
         qualname = self.qualified(owner, name)
-        if qualname in self.symbols:
-            return  # the first definition stands: overloads and fallbacks share its name
+        first = self.symbols.get(qualname)
+        if first is not None:
+            if all(one.rpartition(".")[2] != "overload" for one in first.decorators.split()):
+                return  # the first definition stands; fallbacks share its name
+            if not doc:
+                doc, style = first.doc, first.style
         line, column = self.position(name_node)
         symbol = Record(
             name=name,
