@@ -215,7 +215,7 @@ class Connection:
         self._socket = connection
         self._decoder = Decoder(headers=False)
         if self._greet:
-            seconds = deadline - time.monotonic()
+            seconds = max(0.0, deadline - time.monotonic())
             try:
                 greeting = wire.hello_params(os.environ, self._view, restore=self.daemon is not None)
                 self.daemon = wire.check_hello(self._exchange(connection, "session/hello", greeting, seconds, deadline))

@@ -38,7 +38,9 @@ def encode(method: str, params: Mapping[str, Any], number: int | None = None) ->
     try:
         line = _dumps(message).encode() + b"\n"
     except (TypeError, ValueError) as error:  # ValueError: not a number, a cycle, or half of a surrogate pair
-        raise SemctxError("InvalidParams", f"the parameters of {method} are no JSON: {error}") from error
+        half = isinstance(error, UnicodeEncodeError) and error.object[error.start : error.end][:10]
+        why = f"{half!r} is no text in UTF-8" if half else error
+        raise SemctxError("InvalidParams", f"the parameters of {method} are no JSON: {why}") from error
     if len(line) > MAX_FRAME_BYTES:
         raise SemctxError("InvalidParams", f"{method}: {len(line)} bytes; at most {MAX_FRAME_BYTES} are allowed")
     return line

@@ -286,6 +286,33 @@ def test_wrong_usage(
     assert "usage: semctx" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("argv", [("context", "-"), ("check", "a.py")])
+def test_standard_input_that_is_closed(
+    place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "standard input is closed" in fails(capsys, *argv, code=1)
+
+
+def test_a_text_without_end_is_not_read_to_its_end(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    refused = {"code/check": lambda request: error(request, "TextRefused", f"{len(request['params']['text'])} read")}
+    peer.plays(answering(refused))
+    assert "2000001 read" in fails(capsys, "check", "a.py", "--text", "/dev/zero", code=1)
+
+
+def test_an_argument_that_is_no_utf_8(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    peer.plays(answering({}))
+    assert r"'\udce9' is no text in UTF-8" in fails(capsys, "find", "caf\udce9", code=1)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.5", "9" * 20, "9" * 5000], ids=["0", "-1", "1.5", "20", "5000"])
+def test_what_is_no_number_of_lines(capsys: pytest.CaptureFixture[str], number: str) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["logs", "-n", number])
+    assert left.value.code == 2
+    assert "is no positive number of at most nine digits" in capsys.readouterr().err
+
+
 def test_files(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     peer.plays(answering(ANSWERS))
     assert run(capsys, "files", "check it").splitlines() == [

@@ -435,7 +435,7 @@ def test_no_time_left(peer: Peer, timeout: float) -> None:
     with semctx.connect() as daemon:
         assert not daemon.wait_closed(timeout)
         for ask in (lambda: daemon.request("x", timeout=timeout), lambda: semctx.connect(timeout=timeout)):
-            with pytest.raises(SemctxError) as caught:
+            with pytest.raises(SemctxError, match="no reply within 0 s") as caught:
                 ask()
             assert caught.value.type == "Timeout"
 

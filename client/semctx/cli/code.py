@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from typing import Any
 
+_MOST = 2_000_001  # characters that are read: the daemon refuses so many, and a device may have no end
+
 
 def context(arguments: Namespace) -> int:
     """semctx context."""
@@ -45,7 +47,7 @@ def find(arguments: Namespace) -> int:
 
 def check(arguments: Namespace) -> int:
     """semctx check."""
-    text = sys.stdin.read() if arguments.text == "-" else _text_of(arguments.text)
+    text = _stdin() if arguments.text == "-" else _text_of(arguments.text)
     with connect(arguments) as daemon:
         file = roots.path_in(daemon.root, arguments.file)
         return show(
@@ -63,16 +65,22 @@ def _about(arguments: Namespace, root: str, limited: str) -> dict[str, Any]:
     }
 
 
+def _stdin() -> str:
+    if sys.stdin is None:
+        raise SemctxError("FileUnusable", "standard input is closed", hint="Give the text to standard input.")
+    return sys.stdin.read(_MOST)
+
+
 def _text_of(path: str) -> str:
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            return file.read()
+            return file.read(_MOST)
     except UnicodeDecodeError as error:
         raise SemctxError("TextRefused", f"{path} is no UTF-8: {error}") from None
 
 
 def _intent(arguments: Namespace) -> str:
-    intent: str = sys.stdin.read() if arguments.intent == "-" else arguments.intent
+    intent: str = _stdin() if arguments.intent == "-" else arguments.intent
     if not intent.strip():
         arguments.usage_error("the intent is empty")
     return intent.strip()

@@ -298,7 +298,7 @@ def _seconds(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    """A positive number."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    """A positive number, of at most nine digits."""
+    if not text.isdecimal() or len(text) > 9 or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of at most nine digits")
     return int(text)
