@@ -87,6 +87,19 @@ def test_each_is_an_error_that_says_what_to_do(
     assert client.ask("symbols/find", root=str(repo), name="Price")["symbols"], "the connection goes on"
 
 
+def test_a_root_that_cannot_be_read_is_told_so_until_it_can(tmp_path: Path) -> None:
+    root = Path(os.path.realpath(tmp_path)) / "closed"
+    write(root, FILES)
+    root.chmod(0)
+    bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
+    with daemon_at(prefix=bound) as daemon:
+        client = daemon.client()
+        error = client.fails("symbols/find", root=str(root), name="Price")
+        assert (error["data"]["type"], "cannot be read" in error["message"]) == ("RootNotFound", True)
+        root.chmod(0o700)
+        assert client.ask("symbols/find", root=str(root), name="Price")["symbols"]
+
+
 def test_what_is_no_json(shared: Daemon, repo: Path) -> None:
     client = shared.client()
     for line in (b"{nonsense\n", b'{"jsonrpc": "2.0", "id": 1, "method": }\n', b"[]\n", b'{"id": 1}\n'):

@@ -363,4 +363,6 @@ def canonical_root(root: str) -> str:
         raise RootRefused(f"{root} is the kernel's, and refused as a root")
     if not os.path.isdir(canonical):
         raise RootNotFound(f"{root} is no directory")
+    if not os.access(canonical, os.R_OK | os.X_OK):
+        raise RootNotFound(f"{root} cannot be read")
     return canonical
