@@ -100,6 +100,13 @@ def test_a_root_that_cannot_be_read_is_told_so_until_it_can(tmp_path: Path) -> N
         assert client.ask("symbols/find", root=str(root), name="Price")["symbols"]
 
 
+def test_an_environment_that_cannot_be(shared: Daemon, repo: Path) -> None:
+    client = shared.client()
+    error = client.fails("session/hello", client="x", protocol=1, env={"VIRTUAL_ENV": "a\0b"})
+    assert (error["data"]["type"], "NUL" in error["message"]) == ("InvalidParams", True)
+    assert client.ask("context/query", root=str(repo), intent="parse a price")["symbols"]
+
+
 def test_what_is_no_json(shared: Daemon, repo: Path) -> None:
     client = shared.client()
     for line in (b"{nonsense\n", b'{"jsonrpc": "2.0", "id": 1, "method": }\n', b"[]\n", b'{"id": 1}\n'):

@@ -35,9 +35,12 @@ async def session_hello(connection: Connection, params: Params) -> object:
         raise VersionMismatch(
             f"the client speaks protocol {theirs}, the daemon (semctx {__version__}) {PROTOCOL}: upgrade the {older}"
         )
+    env = params.get("env", {})
+    if any("\0" in value for value in env.values()):
+        raise InvalidParams("session/hello: env: no variable can hold a NUL")
     if token := params.get("view"):
         connection.join(token, restore=params.get("restore", False))
-    connection.introduce(params["client"], Environment.of(params.get("env", {})))
+    connection.introduce(params["client"], Environment.of(env))
     return {
         "server": "semctxd",
         "version": __version__,
