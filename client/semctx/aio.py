@@ -179,12 +179,11 @@ class Connection:
         await self._slots.acquire()
         try:
             stream = await self._open()
-            number, reply = stream.send(method, params)
+            asked = stream.send(method, params, self._slots.release)
         except BaseException:
             self._slots.release()
             raise
-        reply.add_done_callback(lambda _: self._slots.release())
-        return await stream.result(number, reply)
+        return await stream.result(*asked)
 
     async def _open(self) -> _Stream:
         if self._stream is not None and not self._stream.ended:
@@ -242,7 +241,7 @@ class _Stream(asyncio.Protocol):
         self._decoder = Decoder(headers=False)
         self._loop = asyncio.get_running_loop()
         self._number = 0
-        self._waiting: dict[int, _Reply] = {}
+        self._waiting: dict[int, tuple[_Reply, Callable[[], object]]] = {}
         self._left = asyncio.Event()
         self._transport: asyncio.WriteTransport
 
@@ -253,24 +252,26 @@ class _Stream(asyncio.Protocol):
 
     async def request(self, method: str, params: Mapping[str, Any]) -> Any:
         """The result. Raises SemctxError."""
-        return await self.result(*self.send(method, params))
+        return await self.result(*self.send(method, params, lambda: None))
 
-    def send(self, method: str, params: Mapping[str, Any]) -> tuple[int, _Reply]:
-        """Send a request: its number and the reply to come. Raises SemctxError."""
+    def send(self, method: str, params: Mapping[str, Any], replied: Callable[[], object]) -> tuple[int, _Reply]:
+        """Send a request: its number and the reply to come. `replied` is called when the daemon has replied, be it to a
+        cancellation, or can no more. Raises SemctxError."""
         if self.ended:  # between `_open` and here
             raise wire.lost()
         self._number = number = self._number + 1
         line = wire.encode(method, params, number)
-        reply = self._waiting[number] = self._loop.create_future()
+        reply: _Reply = self._loop.create_future()
+        self._waiting[number] = reply, replied
         self._transport.write(line)
         return number, reply
 
     async def result(self, number: int, reply: _Reply) -> Any:
-        """The result in a reply. Who no longer waits for it cancels the request; the reply comes all the same."""
+        """The result in a reply. Who no longer waits for it cancels the request."""
         try:
-            return wire.result(await asyncio.shield(reply))
+            return wire.result(await reply)
         except asyncio.CancelledError:
-            if not (reply.done() or self.ended):
+            if number in self._waiting:
                 self._transport.write(wire.cancel(number))
             raise
 
@@ -304,11 +305,16 @@ class _Stream(asyncio.Protocol):
         elif (number := message.get("id")) is None:  # the daemon could not read one of them
             self._reply_to_all(message)
         elif number in self._waiting:
-            self._waiting.pop(number).set_result(message)
+            self._settle(number, message)
 
     def _reply_to_all(self, message: dict[str, Any]) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for reply in waiting.values():
+        for number in list(self._waiting):
+            self._settle(number, message)
+
+    def _settle(self, number: int, message: dict[str, Any]) -> None:
+        reply, replied = self._waiting.pop(number)
+        replied()
+        if not reply.done():  # else it was given up
             reply.set_result(message)
 
     def _end(self, reason: str) -> None:
