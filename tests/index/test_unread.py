@@ -37,7 +37,8 @@ def test_every_answer_of_the_index_says_so(live: LiveIndex) -> None:
 
 
 def test_a_file_that_cannot_be_taken_apart_is_one_of_them(grow: Grow) -> None:
-    live = grow({"small.py": "def small(): ...\n", "endless.py": "x" + "ing" * 10_000 + " = 1\n"})
+    endless = "".join(" " * depth + "if x:\n" for depth in range(900))
+    live = grow({"small.py": "def small(): ...\n", "endless.py": endless})
     assert find(live, {"name": "small"})["not_indexed"] == {"count": 1, "files": ["endless.py"]}
 
 

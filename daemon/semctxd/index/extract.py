@@ -78,7 +78,7 @@ def extract_text(path: str, text: str) -> FileRecord:
     """The record of a file that has, or is taken to have, this text. Never fails."""
     try:
         return _File(path, text).record()
-    except RecursionError:  # a word or a nesting that nobody wrote by hand
+    except RecursionError:  # a nesting that nobody wrote by hand
         return FileRecord(path, "", [], [], [], UNKNOWN)
 
 

@@ -41,11 +41,13 @@ STOP_WORDS = frozenset(
 
 def stem(word: str) -> str:
     """`word` without its commonest English endings; at least three letters stay."""
-    if not word.endswith(_SUFFIXES):
-        return word
-    for suffix in _SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
-            return stem(word[: -len(suffix)])
+    while word.endswith(_SUFFIXES):
+        for suffix in _SUFFIXES:
+            if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+                word = word[: -len(suffix)]
+                break
+        else:
+            break
     return word
 
 
