@@ -42,7 +42,7 @@ def patterns(live: LiveIndex, signals: Signals, ranked: list[Ranked]) -> list[di
     resolver = live.resolver(signals.corpus.hidden)
     symbols = _likely(_wanted_symbols(live, resolver, question, ranked))
     instances = _instances(
-        live, resolver, symbols, _likely(_used_by_neighbours(live, resolver, signals.scores)), question.file
+        live, resolver, symbols, _likely(_used_by_neighbours(live, resolver, signals.functions)), question.file
     )
     by_module: dict[str, list[tuple[float, Name]]] = {}
     for name, (score, _) in instances.items():
@@ -98,10 +98,9 @@ def _wanted_symbols(live: LiveIndex, resolver: Resolver, question: Question, ran
     return wanted
 
 
-def _used_by_neighbours(live: LiveIndex, resolver: Resolver, scores: Scores) -> dict[Name, float]:
+def _used_by_neighbours(live: LiveIndex, resolver: Resolver, likeness: Scores) -> dict[Name, float]:
     """What functions like this one use of their files' imports, from inside the repository and outside."""
     symbols = live.store.symbols
-    likeness = {id: score for id, score in scores.items() if symbols[id].body is not None}
     nearest_functions = best(resolver, likeness, _NEIGHBOURS)
     total = sum(likeness[id] for id in nearest_functions) or 1.0
     found: dict[Name, float] = {}

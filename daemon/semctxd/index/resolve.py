@@ -255,9 +255,10 @@ class Resolver(Scopes):
         if name in body.locals:
             fact = body.locals[name]
             return [] if fact.split(".")[0].removesuffix("()") == name else self._fact(fact, function, depth + 1)
-        for parameter, annotation in symbol.parameters if name in symbol.params.split() else ():
-            if parameter == name:
-                return [Value("instance", cls) for cls in self.classes_in(annotation, symbol.path)]
+        if name in symbol.params.split():
+            # most signatures have no annotation, and need not be taken apart
+            annotation = dict(symbol.parameters).get(name, "") if ":" in symbol.signature else ""
+            return [Value("instance", cls) for cls in self.classes_in(annotation, symbol.path)]
         if symbol.body_imports and function != self.hidden:
             scope: dict[str, Value] = {}
             self.bind(scope, symbol.path, symbol.body_imports)

@@ -18,19 +18,23 @@ _LIKE = 200  # functions like the intent by words, of which the nearest in meani
 _FAR = 0.2  # cosine of two texts that have little in common
 
 
-def text(signals: Signals) -> Scores:
-    """BM25 of the question against every symbol. Returns all scores."""
+def text(signals: Signals) -> None:
+    """BM25 of the question against every symbol."""
+    symbols = signals.corpus.store.symbols
     scores = signals.scores = search(signals.corpus, signals.question.terms)
+    signals.functions = {id: score for id, score in scores.items() if symbols[id].body is not None}
     top = max(scores.values(), default=1.0)
     found = best(signals.corpus, scores, _FOUND)
     signals.put_all("text", {id: scores[id] / top for id in found})
     signals.put_all("text, absolute", {id: scores[id] / 40 for id in found})
-    return scores
 
 
-def neighbours(signals: Signals, text: Scores) -> Scores:
-    """Functions most like the intent vote for what they use. Returns function -> likeness, 0 to 1, of all."""
-    likeness = _functions(signals, text)
+def neighbours(signals: Signals) -> Scores:
+    """Functions most like the intent vote for what they use. Returns function -> likeness, 0 to 1, of all; of tests
+    only where a test is written."""
+    symbols = signals.corpus.store.symbols
+    wanted = (id for id in signals.functions if signals.wants_tests or not is_test(symbols[id].path))
+    likeness = _of_highest({id: signals.functions[id] for id in wanted})
     nearest = {id: likeness[id] for id in best(signals.corpus, likeness, _NEIGHBOURS)}
     signals.put_all("neighbours", signals.vote(nearest))
     signals.put_all("neighbours by name", signals.vote_by_name(nearest))
@@ -49,15 +53,21 @@ def neighbours(signals: Signals, text: Scores) -> Scores:
     return likeness
 
 
-def related(signals: Signals, text: Scores) -> None:
+def related(signals: Signals, likeness: Scores) -> None:
     """The same by words that mean much the same as the question's."""
+    symbols = signals.corpus.store.symbols
     added = search(signals.corpus, related_words(signals.question.terms))
-    scores = dict(text)
+    scores = dict(signals.scores)
     for id, score in added.items():
         scores[id] = scores.get(id, 0.0) + score
     top = max(scores.values(), default=1.0)
     signals.put_all("related words", {id: scores[id] / top for id in best(signals.corpus, scores, _FOUND)})
-    likeness = _functions(signals, scores)
+    functions = {id: scores[id] for id in likeness}
+    for id in added:
+        symbol = symbols[id]
+        if symbol.body is not None and (signals.wants_tests or not is_test(symbol.path)):
+            functions[id] = scores[id]
+    likeness = _of_highest(functions)
     nearest = {id: likeness[id] for id in best(signals.corpus, likeness, _NEIGHBOURS)}
     signals.put_all("neighbours by related words", signals.vote(nearest))
     for id, score in nearest.items():
@@ -77,16 +87,10 @@ def meant(signals: Signals, likeness: Scores) -> None:
         signals.put("best neighbour by meaning", signals.corpus.uses(id), score)
 
 
-def _functions(signals: Signals, scores: Scores) -> Scores:
-    """The scores of functions alone, the highest 1; tests only where a test is written."""
-    symbols = signals.corpus.store.symbols
-    functions = {
-        id: score
-        for id, score in scores.items()
-        if (symbol := symbols[id]).body is not None and (signals.wants_tests or not is_test(symbol.path))
-    }
-    top = max(functions.values(), default=1.0)
-    return {id: score / top for id, score in functions.items()}
+def _of_highest(scores: Scores) -> Scores:
+    """Scores as shares of the highest."""
+    top = max(scores.values(), default=1.0)
+    return {id: score / top for id, score in scores.items()}
 
 
 def named(signals: Signals) -> None:

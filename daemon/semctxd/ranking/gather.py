@@ -11,9 +11,9 @@ from semctxd.ranking.signals import Signals
 def gather(corpus: Corpus, question: Question) -> Signals:
     """Everything that speaks for a symbol; nothing that the hidden function says is in it."""
     signals = Signals(corpus, question)
-    text = by_words.text(signals)
-    likeness = by_words.neighbours(signals, text)
-    by_words.related(signals, text)
+    by_words.text(signals)
+    likeness = by_words.neighbours(signals)
+    by_words.related(signals, likeness)
     by_words.named(signals)
     by_types.types(signals)
     by_types.said_of_parameters(signals)

@@ -19,6 +19,7 @@ Scores = dict[int, float]
 
 _MAX_DF = 2500  # a term in more symbols than this says little and costs much
 _TESTS = frozenset(("test", "tests"))
+_SOME = 16  # each of so many values is looked at first, to guess which are high
 SAME_NAME = 30  # a name with more definitions than this points at none of them
 
 
@@ -45,6 +46,7 @@ class Signals:
         self.wants_tests = is_test(question.file) or "test" in question.terms
         self.by_signal: dict[str, Scores] = {}
         self.scores: Scores = {}  # of the question's words, of all symbols that have one
+        self.functions: Scores = {}  # the same of functions alone
         # first word of a name -> share of what functions with the target's first word use
         self.verbs: dict[str, float] = {}
         self.idf = _Telling(corpus)
@@ -124,9 +126,23 @@ def best(corpus: Corpus, scores: Mapping[int, float], count: int) -> list[int]:
     """The ids of the highest scores, ties by path and line."""
     symbols = corpus.store.symbols
     if len(scores) > count:
-        bar = sorted(scores.values(), reverse=True)[count - 1]
+        bar = _highest(list(scores.values()), count)
         scores = {id: score for id, score in scores.items() if score >= bar}
-    return sorted(scores, key=lambda id: (-scores[id], symbols[id].path, symbols[id].line, symbols[id].column))[:count]
+
+    def place(id: int) -> tuple[float, str, int, int]:
+        symbol = symbols[id]
+        return -scores[id], symbol.path, symbol.line, symbol.column
+
+    return sorted(scores, key=place)[:count]
+
+
+def _highest(values: Sequence[float], count: int) -> float:
+    """The `count`-th highest of more values. Sorting all takes most of the time, so what is below a guess is left out:
+    a low one, by some of the values."""
+    some = sorted(values[::_SOME], reverse=True)
+    guess = some[min(2 * (count // _SOME) + 4, len(some) - 1)]
+    likely = [value for value in values if value >= guess]
+    return sorted(likely if len(likely) >= count else values, reverse=True)[count - 1]
 
 
 def _has(ids: Sequence[int], id: int) -> bool:
