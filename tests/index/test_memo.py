@@ -68,3 +68,11 @@ def test_a_change_leaves_what_other_files_say(grow: Grow) -> None:
     live.overlay([path], {path: "f = 1\n"})
     kept_now = {key for key in live.resolver().memo.values if isinstance(key, tuple) and key[0] == "scope"}
     assert kept_now == {("scope", "c.py")}
+
+
+def test_a_file_that_comes_is_seen_by_those_that_import_it(grow: Grow) -> None:
+    live = grow({"b.py": "from a import f\n"})
+    assert live.resolver().scope("b.py") == {}
+    path = live.root.decode() + "/a.py"
+    live.overlay([path], {path: "f = 1\n"})
+    assert list(live.resolver().scope("b.py")) == ["f"]

@@ -13,7 +13,9 @@ import msgspec
 import pytest
 
 from semctx.framing import Decoder, frame
+from semctxd.index import __main__ as main
 from tests.conftest import write
+from tests.index.conftest import Grow
 from tests.index.test_answer import SHOP
 
 
@@ -160,3 +162,23 @@ assert indexer._next(live, source) == b"two"
 assert gc.get_freeze_count() > frozen + 200_000
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_names_are_counted_while_nobody_asks(grow: Grow, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = grow({f"m{number}.py": "def f(): go()\n" for number in range(4)})
+    source, sink = os.pipe()
+    os.set_blocking(source, False)
+    count = live.store.count
+
+    def counted() -> bool:
+        os.write(sink, b"two")
+        return count()
+
+    os.write(sink, b"one")
+    assert main._next(live, source) == b"one"
+    monkeypatch.setattr(live.store, "count", counted)
+    assert main._next(live, source) == b"two"
+    assert [count() for _ in range(4)] == [True, True, True, False]
+    assert live.store.said("go") == 4
+    os.close(source)
+    os.close(sink)

@@ -146,7 +146,10 @@ def serve(live: LiveIndex, source: int, sink: int) -> None:
 
 
 def _next(live: LiveIndex, source: int) -> bytes:
-    """What comes next. While nothing does, the index is kept, and what questions left is looked at and stays."""
+    """What comes next. While nothing does, names are counted, which the first question would wait for; then the index
+    is kept, and what questions left is looked at and stays."""
+    while not _has_news(source, 0) and live.store.count():
+        pass
     is_due = live.is_worth_keeping
     if (is_due or gc.get_count()[2] >= _MANY) and not _has_news(source, _PAUSE_S):
         for _ in live.keep() if is_due else ():

@@ -198,8 +198,8 @@ class Store:
         self._popular: list[str] = []  # names that most files import, when `importing` was `_popular_of`
         self._popular_of = -1
         self._bodies: dict[int, Body] = {}
-        # name -> files in which functions say it; kept up once it was asked for
-        self._said: dict[str, int] | None = None
+        self._said: dict[str, int] = {}  # name -> files in which functions say it, but for those
+        self._uncounted: set[str] = set()  # whose names are not counted yet
         self._first: dict[str, int] = {}
         self._paths: dict[int, str] = {}
         self._folders: dict[str, list[str]] = {}  # folder -> its files, sorted
@@ -246,11 +246,16 @@ class Store:
 
     def said(self, name: str) -> int:
         """The number of files in which functions say a name."""
-        if self._said is None:
-            self._said = {}
-            for record in self.files.values():
-                _count(self._said, record, 1)
+        while self.count():
+            pass
         return self._said.get(name, 0)
+
+    def count(self) -> bool:
+        """Count what the functions of one more file say, as `said` does of all; whether there was one."""
+        if not self._uncounted:
+            return False
+        _count(self._said, self.files[self._uncounted.pop()], 1)
+        return True
 
     def put(self, *records: FileRecord) -> None:
         """Add files, or replace them; many at once cost less."""
@@ -280,8 +285,7 @@ class Store:
         """Add a file that the tables have already, or will."""
         self._next = max(self._next, first + len(record.symbols) + 1)
         self.files[record.path] = record
-        if self._said is not None:
-            _count(self._said, record, 1)
+        self._uncounted.add(record.path)
         if record.mentions == UNKNOWN:
             self.unread.add(record.path)
         self._first[record.path] = first
@@ -314,7 +318,9 @@ class Store:
         for first, path in known:
             record = removed[path] = self.files.pop(path)
             self.changed.add(path)
-            if self._said is not None:
+            if path in self._uncounted:
+                self._uncounted.remove(path)
+            else:
                 _count(self._said, record, -1)
             span = first, first + len(record.symbols) + 1
             self.unread.discard(path)
