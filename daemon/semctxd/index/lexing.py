@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from keyword import kwlist
+from sys import intern
 
 from semctxd.ranking.records import Body
 
@@ -45,7 +46,7 @@ def body(text: str) -> Body:
     used: dict[str, None] = {}
     for formatted, chain in _TOKENS.findall(text):
         if chain:
-            used[chain] = None
+            used[intern(chain)] = None  # many functions say it
         elif formatted:
             used.update(dict.fromkeys(_REPLACED.findall(formatted)))
     local: dict[str, str] = {}

@@ -26,6 +26,7 @@ class Memo:
     def __init__(self) -> None:
         self.values: dict[Hashable, tuple[int, Any]] = {}
         self._bits: dict[str, int] = {}
+        self._sets: dict[int, int] = {}  # each set of files is there once: six values have the same
 
     def bit(self, path: str) -> int:
         """The set that holds one file."""
@@ -38,7 +39,8 @@ class Memo:
         """Add a value and what was looked at for it; where there are too many, all others go."""
         if len(self.values) >= _KEPT_MAX:
             self.values.clear()
-        self.values[key] = files, value
+            self._sets.clear()
+        self.values[key] = self._sets.setdefault(files, files), value
 
     def forget(self, paths: Iterable[str]) -> None:
         """Drop what was worked out from any of these files."""
