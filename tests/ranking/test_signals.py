@@ -10,7 +10,7 @@ from semctxd.index.live import LiveIndex
 from semctxd.ranking.by_draft import likeness
 from semctxd.ranking.gather import gather
 from semctxd.ranking.question import Question
-from semctxd.ranking.signals import Signals, best, is_test, search
+from semctxd.ranking.signals import Signals, _highest, best, is_test, search
 from tests.conftest import write
 
 FILES = {
@@ -282,3 +282,10 @@ def test_names_that_mean_what_those_of_the_draft_do(live: LiveIndex) -> None:
     pay, helper = (likeness(found, ids)["means a name in the draft"][names.index(name)] for name in ("pay", "helper"))
     assert pay > 0.3 > helper
     assert likeness(signals(live, intent="Order", draft="1\n"), ids)["means a name in the draft"] == [0.0] * len(ids)
+
+
+@pytest.mark.parametrize("every", [1, 3, 16, 17])
+@pytest.mark.parametrize("count", [1, 20, 90, 999])
+def test_the_highest_of_many_values_are_found_wherever_they_stand(every: int, count: int) -> None:
+    values = [0.0 if at % every else at * 7 % 101 + 1.0 for at in range(1000)]
+    assert _highest(values, count) == sorted(values)[-count]

@@ -17,7 +17,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound="Looking")
 
 _BITS = 512
-_KEPT_MAX = 20_000  # values, about 8 MB
+_KEPT_MAX = 20_000  # values, about 10 MB
 
 
 class Memo:
