@@ -107,7 +107,9 @@ class _Seen:
 
     def of(self, symbol: Record) -> tuple[float, ...]:
         name, path = symbol.name, symbol.path
-        tokens, distinct, parameters, owner_words, fixed = _facts(symbol)
+        tokens, owner_words, fixed = subtokens(name), _owner_words(symbol), _fixed(symbol)
+        distinct = frozenset(tokens)
+        parameters = _parameters(symbol)
         count = len(tokens) or 1
         total = sum(map(self.weigh, tokens)) or 1.0
         said = [token for token in tokens if token in self.said]
@@ -150,8 +152,7 @@ class _Seen:
 
     def text_of_name(self, symbol: Record) -> float:
         """BM25 of the question against the words of a symbol's name and its class's."""
-        tokens, _, _, owner_words, _ = _facts(symbol)
-        words = {*tokens, *owner_words}
+        words = {*subtokens(symbol.name), *_owner_words(symbol)}
         weight = (_K1 + 1) / (1 + _K1 * (1 - _B + _B * len(words) / _MEAN_WORDS))
         return weight * math.fsum(self.weigh(word) * self.said[word] for word in words if word in self.said)
 
@@ -187,31 +188,33 @@ class _Seen:
         return shared / (len(self.folder) or 1)
 
 
+def _owner_words(symbol: Record) -> tuple[str, ...]:
+    return subtokens(symbol.owner.rpartition(".")[2])
+
+
+def _parameters(symbol: Record) -> list[str]:
+    return [one for one in symbol.params.split() if one not in ("self", "cls")]
+
+
 @lru_cache(maxsize=1 << 13)
-def _facts(
-    symbol: Record,
-) -> tuple[tuple[str, ...], frozenset[str], tuple[str, ...], tuple[str, ...], tuple[float, ...]]:
-    """What does not depend on the question: words of the name, parameters, words of the class's name, and numbers. A
-    record never changes; a file that is read again has new ones."""
+def _fixed(symbol: Record) -> tuple[float, ...]:
+    """What does not depend on the question. A record never changes; a file that is read again has new ones."""
     name, kind = symbol.name, symbol.kind
-    tokens = subtokens(name)
-    parameters = tuple(one for one in symbol.params.split() if one not in ("self", "cls"))
-    numbers = (
-        float(kind == "class"),
-        float(kind == "method"),
-        float(kind == "variable"),
-        float(kind == "variable" and bool(symbol.owner)),
-        float(name.startswith("_") and not name.startswith("__")),
-        float(name.startswith("__")),
-        float(name.isupper()),
-        float("property" in symbol.decorators),
-        float(kind == "class" and bool(_EXCEPTION.search(f"{symbol.bases} {name}"))),
-        float(name.lower() in _LOGGERS),
+    return (
+        kind == "class",
+        kind == "method",
+        kind == "variable",
+        kind == "variable" and bool(symbol.owner),
+        name.startswith("_") and not name.startswith("__"),
+        name.startswith("__"),
+        name.isupper(),
+        "property" in symbol.decorators,
+        kind == "class" and bool(_EXCEPTION.search(f"{symbol.bases} {name}")),
+        name.lower() in _LOGGERS,
         math.log1p(symbol.end - symbol.line),
-        float(len(parameters)),
-        float(len(tokens)),
+        len(_parameters(symbol)),
+        len(subtokens(name)),
     )
-    return tokens, frozenset(tokens), parameters, subtokens(symbol.owner.rpartition(".")[2]), numbers
 
 
 def _ranks(scores: dict[int, float], ids: list[int]) -> dict[int, float]:
