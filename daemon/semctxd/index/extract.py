@@ -59,6 +59,7 @@ _DOCSTRING = re.compile(
     r"""(?:\s*\#[^\n]*\n)*\s*[rRuU]?(?:\"{3}(.*?)\"{3}|'{3}(.*?)'{3}|"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')\s*(?:\n|;|$|\#)""",
     re.S,
 )
+_DEEPEST = 220  # blocks and statements in each other; Python itself takes a hundred levels
 _DOC_MAX = 600
 _VARIABLE_MAX = 120
 
@@ -78,7 +79,7 @@ def extract_text(path: str, text: str) -> FileRecord:
     """The record of a file that has, or is taken to have, this text. Never fails."""
     try:
         return _File(path, text).record()
-    except RecursionError:  # a nesting that nobody wrote by hand
+    except RecursionError:
         return FileRecord(path, "", [], [], [], UNKNOWN)
 
 
@@ -128,6 +129,7 @@ class _File:
         self.path = path
         self.text = text
         self.whole = text.encode("utf-8", "surrogatepass")
+        self.depth = 0
         self.symbols: dict[str, Record] = {}
         self.imports: list[Import] = []
         self.path_terms = words(path.rpartition(".")[0].removesuffix("/__init__").replace("/", " "))
@@ -178,6 +180,9 @@ class _File:
     # -- definitions ------------------------------------------------------------------------------
 
     def walk(self, node: Node, owner: str, in_class: bool) -> None:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise RecursionError
         for child in node.named_children:
             kind = child.kind_id
             if kind == _FUNCTION:
@@ -195,6 +200,7 @@ class _File:
                     self.imports.extend(self.imported(child))
             elif kind in _NESTING:
                 self.walk(child, owner, in_class)
+        self.depth -= 1
 
     def decorated(self, node: Node, owner: str, in_class: bool) -> None:
         definition = node.child_by_field_name("definition")
