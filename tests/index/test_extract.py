@@ -233,10 +233,11 @@ def test_no_half_written_file_fails(end: int) -> None:
     extract("a.py", SOURCE[end:].encode())
 
 
-def test_a_file_that_is_no_text_or_too_large_is_known_by_name() -> None:
+def test_a_file_that_is_no_text_too_large_or_nested_too_deep_is_known_by_name() -> None:
     nothing = FileRecord("a.py", "", [], [], [], "?")
     assert extract("a.py", b"\0\1\2def f(): pass") == nothing
     assert extract("a.py", b"x = 1\n" + b"#" * MAX_BYTES) == nothing
+    assert extract("a.py", "".join(" " * depth + "if x:\n" for depth in range(300)).encode()) == nothing
 
 
 def test_source_encodings() -> None:
