@@ -27,6 +27,21 @@ async def test_a_request_has_its_result(peer: Peer) -> None:
     assert peer.accepted == 1
 
 
+def nothing_more(talk: Talk) -> None:
+    talk.socket.setblocking(False)
+    assert not talk.file.peek(1), "the next one waits"
+    talk.socket.setblocking(True)
+
+
+async def given_up(daemon: semctx.aio.Connection, count: int, arrived: asyncio.Event) -> None:
+    """So many requests, cancelled when they have arrived."""
+    slow = [asyncio.create_task(daemon.request("slow")) for _ in range(count)]
+    await arrived.wait()
+    for task in slow:
+        task.cancel()
+    await asyncio.wait(slow)
+
+
 async def test_replies_may_overtake_each_other(peer: Peer) -> None:
     def script(talk: Talk) -> None:
         talk.hello()
@@ -48,9 +63,7 @@ async def test_no_more_requests_are_under_way_than_the_daemon_takes(peer: Peer) 
         first = [talk.read() for _ in range(count)]
         loop.call_soon_threadsafe(arrived.set)
         assert sent.wait(10)
-        talk.socket.setblocking(False)
-        assert not talk.file.peek(1), "the next one waits"
-        talk.socket.setblocking(True)
+        nothing_more(talk)
         talk.send(*(reply(request, 1) for request in first))
         talk.reply(talk.read(), 1)
 
@@ -92,19 +105,13 @@ async def test_a_cancelled_request_has_its_place_until_the_daemon_has_replied(pe
         loop.call_soon_threadsafe(arrived.set)
         assert [talk.read()["method"] for _ in range(count)] == ["$/cancelRequest"] * count
         assert looked.wait(10)
-        talk.socket.setblocking(False)
-        assert not talk.file.peek(1), "the next one waits"
-        talk.socket.setblocking(True)
+        nothing_more(talk)
         talk.send(error(slow[7], "Cancelled"))
         talk.reply(talk.read(), "next")
 
     peer.plays(script)
     async with await semctx.aio.connect() as daemon:
-        slow = [asyncio.create_task(daemon.request("slow")) for _ in range(count)]
-        await arrived.wait()
-        for task in slow:
-            task.cancel()
-        await asyncio.wait(slow)
+        await given_up(daemon, count, arrived)
         following = asyncio.create_task(daemon.request("next"))
         await asyncio.sleep(0)  # it has begun
         looked.set()
@@ -125,11 +132,7 @@ async def test_a_new_connection_begins_with_all_places_free(peer: Peer) -> None:
 
     peer.plays(dies, answering({"x": 1}))
     async with await semctx.aio.connect() as daemon:
-        slow = [asyncio.create_task(daemon.request("slow")) for _ in range(count)]
-        await arrived.wait()
-        for task in slow:
-            task.cancel()
-        await asyncio.wait(slow)
+        await given_up(daemon, count, arrived)
         assert await asyncio.gather(*(daemon.request("x") for _ in range(count))) == [1] * count
 
 

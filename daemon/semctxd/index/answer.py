@@ -105,15 +105,10 @@ def ask(live: LiveIndex, params: dict[str, Any]) -> tuple[Question, int]:
         line = live.store.symbols[owner].end
     elif ids := live.store.ids(file):
         line = live.store.symbols[ids[-1]].end + 1
-    question = Question(
-        _NO_WORDS.sub(" ", params["intent"]),
-        _NO_WORDS.sub(" ", params.get("signature", "")),
-        _NO_WORDS.sub(" ", params.get("arguments", "")),
-        file,
-        qualname,
-        _NO_WORDS.sub(" ", params.get("draft", "")),
-        line,
+    intent, signature, arguments, draft = (
+        _NO_WORDS.sub(" ", params.get(name, "")) for name in ("intent", "signature", "arguments", "draft")
     )
+    question = Question(intent, signature, arguments, file, qualname, draft, line)
     return question, target.id if target is not None else 0
 
 
