@@ -185,7 +185,7 @@ async def test_an_indexer_that_answers_nonsense_is_an_internal_error(
 ) -> None:
     async with anyio.create_task_group() as tasks:
         service = Service(sources(Config(index=Index(snapshot=False))), tasks)
-        workspace = await service.workspace(str(repo))
+        workspace = await service.workspaces.open(str(repo))
         workspace.indexer.argv = command("rude", "echoes", tmp_path / "record")
         reply: asyncio.Future[SemctxError | None] = asyncio.get_running_loop().create_future()
         start = context.produce(workspace, b'{"intent":"x"}', Environment())

@@ -123,7 +123,7 @@ async def service(config: Config) -> AsyncIterator[Service]:
 
 async def test_the_witness_catches_what_the_gate_was_kept_from_seeing(root: Path) -> None:
     async with service(Config()) as running:
-        workspace = await running.workspace(str(root))
+        workspace = await running.workspaces.open(str(root))
         seen = root / "pkg/seen.py"
         await until(lambda: workspace.witness["reports"], lambda: seen.write_text("x"))
         assert workspace.witness["missed"] == 0  # the gate had seen it
@@ -138,7 +138,7 @@ async def test_the_witness_catches_what_the_gate_was_kept_from_seeing(root: Path
         report = health.report(running)
         assert report["status"] == "degraded"
         assert report["reasons"] == ["the second watcher saw 1 changes that the gate had not: please report this"]
-        await running.close(workspace)
+        await running.workspaces.close(workspace)
         workspace.witnessed([Change(str(missed), What.MODIFIED)])  # its thread's last word
         assert workspace.witness["missed"] == 1
 
@@ -146,7 +146,7 @@ async def test_the_witness_catches_what_the_gate_was_kept_from_seeing(root: Path
 async def test_what_was_seen_is_remembered_for_a_while(root: Path) -> None:
     """The witness is late: a change that the gate saw before is not held against it, and not for ever."""
     async with service(Config()) as running:
-        workspace = await running.workspace(str(root))
+        workspace = await running.workspaces.open(str(root))
         told = [Change(str(root / "pkg/a.py"), What.MODIFIED)]
         workspace.apply(told)
         workspace._seen_since -= 31  # seconds
@@ -164,7 +164,7 @@ async def test_without_inotify_nothing_is_proven_but_changes_come(root: Path, tm
     outside.mkdir()
     async with service(Config(watch=Watch(gate="watchfiles"))) as running:
         assert isinstance(running.gate, EagerGate)
-        workspace = await running.workspace(str(root))
+        workspace = await running.workspaces.open(str(root))
         workspace.pass_gate()
         assert running.gate.drain(workspace.trees, 0.0)
         assert running.gate.is_alive()

@@ -249,7 +249,7 @@ async def test_a_task_that_fails_takes_nothing_along(tmp_path: Path, capsys: pyt
         async with anyio.create_task_group() as both:
 
             async def open_it() -> None:
-                opened.append(await service.workspace(str(tmp_path / "root")))
+                opened.append(await service.workspaces.open(str(tmp_path / "root")))
 
             both.start_soon(open_it)
             both.start_soon(open_it)
@@ -257,7 +257,7 @@ async def test_a_task_that_fails_takes_nothing_along(tmp_path: Path, capsys: pyt
         await service.drain()
         (tmp_path / "other").mkdir()
         with pytest.raises(ShuttingDown):
-            await service.workspace(str(tmp_path / "other"))
+            await service.workspaces.open(str(tmp_path / "other"))
         tasks.cancel_scope.cancel()
     assert "task_failed" in capsys.readouterr().out
 
@@ -265,20 +265,20 @@ async def test_a_task_that_fails_takes_nothing_along(tmp_path: Path, capsys: pyt
 async def test_a_workspace_that_is_being_closed_ends_its_children_even_if_its_closer_is_cancelled(
     tmp_path: Path,
 ) -> None:
-    """The shield in `Service.close`: housekeeping may be closing an idle workspace when the daemon leaves."""
+    """The shield in `Workspaces.close`: housekeeping may be closing an idle workspace when the daemon leaves."""
     root = tmp_path / "root"
     root.mkdir()
     config = msgspec.toml.decode(configured(command("rude", "ignores its end", tmp_path / "record")), type=Config)
     async with anyio.create_task_group() as tasks:
         service = Service(sources(config), tasks)
-        workspace = await service.workspace(str(root))
+        workspace = await service.workspaces.open(str(root))
         session = workspace.servers.session("python", "", service.env)
         session.warm()
         await until(lambda: session.state == "ready")
         pid = session.pid
         with anyio.CancelScope() as closing:
             closing.cancel()
-            await service.close(workspace)
+            await service.workspaces.close(workspace)
         assert pid
         assert not psutil.pid_exists(pid)
         await service.drain()

@@ -78,15 +78,15 @@ def test_the_budget_is_a_quarter_of_the_machine_unless_it_is_set() -> None:
 async def test_what_rests_is_measured_seldom(repo: Path, rested_s: float, measured_s: float, is_measured: bool) -> None:
     async with anyio.create_task_group() as tasks:
         running = Service(sources(Config()), tasks)
-        workspace = await running.workspace(str(repo))
+        workspace = await running.workspaces.open(str(repo))
         await workspace.indexed("symbols/find", b'{"name":"Order"}')
         session = workspace.indexer
         assert not session.memory_bytes
-        await running.bound_memory()
+        await running.workspaces.bound_memory()
         assert session.memory_bytes > 1_000_000
         now = time.monotonic()
         session.used_at, session.measured_at, session.memory_bytes = now - rested_s, now - measured_s, 1
-        await running.bound_memory()
+        await running.workspaces.bound_memory()
         assert (session.memory_bytes > 1) == is_measured
         await running.drain()
         tasks.cancel_scope.cancel()

@@ -35,7 +35,7 @@ SYMBOLS = "textDocument/documentSymbol"
 async def opened(root: Path, config: Config) -> AsyncIterator[tuple[Service, Workspace]]:
     async with anyio.create_task_group() as tasks:
         service = Service(sources(config), tasks)
-        yield service, await service.workspace(str(root))
+        yield service, await service.workspaces.open(str(root))
         await service.drain()
         tasks.cancel_scope.cancel()
 
@@ -176,9 +176,9 @@ async def test_who_holds_a_server_of_an_earlier_configuration_does_not_start_it(
 async def test_a_daemon_that_drains_waits_for_a_workspace_that_is_being_closed(repo: Path, tmp_path: Path) -> None:
     async with anyio.create_task_group() as tasks:
         service = Service(sources(late(tmp_path)), tasks)
-        workspace = await service.workspace(str(repo))
+        workspace = await service.workspaces.open(str(repo))
         await workspace.indexed("statistics", b"{}")  # a child, whose end takes a moment
-        await asyncio.gather(service.close(workspace), service.close(workspace), service.drain())
+        await asyncio.gather(service.workspaces.close(workspace), service.workspaces.close(workspace), service.drain())
         assert workspace.closed
         assert workspace.indexer.pid is None
         tasks.cancel_scope.cancel()

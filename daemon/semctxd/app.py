@@ -115,8 +115,8 @@ async def _keep_house(service: Service, listener: Listener, door: Door) -> None:
             _log.warning("socket_taken_over", path=listener.path)
             service.stopping.set()
         door.leave_if_idle()
-        await service.close_idle()
-        await service.bound_memory()
+        await service.workspaces.close_idle()
+        await service.workspaces.bound_memory()
         await service.terms.warden.keep()
 
 

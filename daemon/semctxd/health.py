@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from typing import Literal, TypedDict
 
 from semctx import __version__
@@ -45,12 +46,10 @@ _WHAT_TO_DO = {
 }
 
 
-def report(service: Service, root: str | None = None) -> HealthResult:
-    """`HealthResult` of the protocol: of the daemon, and of the workspace of that root alone, or of all.
-
-    Raises RootRefused or RootNotFound.
-    """
-    chosen = service.chosen(root)
+def report(service: Service, chosen: Collection[Workspace] | None = None) -> HealthResult:
+    """`HealthResult` of the protocol: of the daemon, and of the chosen workspaces, or of all."""
+    if chosen is None:
+        chosen = service.workspaces.opened.values()
     workspaces = [_workspace(workspace) for workspace in chosen]
     reasons = [
         f"{state['root']}: {_WHAT_TO_DO.get(reason, reason)}" for state in workspaces for reason in state["degraded"]

@@ -14,7 +14,7 @@ from semctxd.workspace import Workspace
 
 def metrics(service: Service) -> MetricsResult:
     """`MetricsResult` of the protocol."""
-    workspaces = service.workspaces
+    workspaces = service.workspaces.opened
     counted = service.metrics.snapshot()
     return {
         "uptime_s": round(time.monotonic() - service.started, 3),

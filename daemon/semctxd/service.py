@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Protocol
 
 import anyio
@@ -18,28 +17,21 @@ import msgspec
 from semctx.paths import snapshots_path, trust_path
 from semctxd import logs
 from semctxd.cache import Cache
-from semctxd.child import memory
-from semctxd.child.base import Child
 from semctxd.child.terms import Terms
 from semctxd.child.warden import Warden
 from semctxd.config.schema import Config
-from semctxd.config.settings import Pins, Settings
+from semctxd.config.settings import Pins
 from semctxd.config.sources import Sources
 from semctxd.documents import Views
-from semctxd.errors import RootNotFound, RootRefused, ShuttingDown
 from semctxd.lsp.interpreter import Environment
-from semctxd.lsp.registry import check
 from semctxd.metrics import Metrics
 from semctxd.watch.gate import InotifyGate
 from semctxd.watch.trees import Gate
-from semctxd.workspace import Workspace
+from semctxd.workspaces import Workspaces
 
 _MAX_UNREAD_BYTES, _MAX_ALL_UNREAD_BYTES = 64 << 20, 256 << 20  # of one client, of all together
 HAS_INOTIFY = os.uname().sysname == "Linux"
 _RESERVED_FILES = 64  # of the limit of open files: a child that starts takes ten for a moment
-_OF_THE_KERNEL = frozenset({"proc", "sys"})  # whose links lead everywhere, and which tells no changes
-_UNWITNESSED_S = 1.0  # the first answers come first: whatever opens a file there has an event made for watchfiles
-_MEASURED_S = 10.0  # a session that rests is measured at least so often
 _log = logs.get("service")
 
 
@@ -82,7 +74,6 @@ class Service:
         self.clients: set[Client] = set()
         self.problems: dict[str, str] = {}  # what of the daemon itself does not work -> why, and what to do
         self.views = Views()
-        self.workspaces: dict[str, Workspace] = {}  # by canonical root
         self.stopping = anyio.Event()
         self.draining = False
         self.max_clients = _max_clients()
@@ -90,8 +81,6 @@ class Service:
         self._running = 0
         self._rest = anyio.Event()
         self._tasks = tasks
-        self._opening: dict[str, anyio.Event] = {}
-        self._witnesses: dict[str, anyio.CancelScope] = {}
         use_inotify = config.watch.gate == "inotify" or (config.watch.gate == "auto" and HAS_INOTIFY)
         self.gate: Gate
         if use_inotify:
@@ -100,6 +89,16 @@ class Service:
             from semctxd.watch.eager import EagerGate
 
             self.gate = EagerGate(self.spawn)
+        self.workspaces = Workspaces(
+            sources=sources,
+            pins=self.pins,
+            gate=self.gate,
+            cache=self.cache,
+            terms=self.terms,
+            spawn=self.spawn,
+            publish=self.publish,
+            request=self.request,
+        )
 
     @property
     def config(self) -> Config:
@@ -196,7 +195,7 @@ class Service:
         self.cache.resize(**msgspec.structs.asdict(config.cache))
         for client in self.clients:
             client.log_hits = config.log.hits
-        for workspace in self.workspaces.values():
+        for workspace in self.workspaces.opened.values():
             workspace.base(config)
 
     def reset_metrics(self) -> float:
@@ -205,119 +204,14 @@ class Service:
         counted_s, self.counted_since = now - self.counted_since, now
         self.metrics.reset()
         self.gate.counts = dict.fromkeys(self.gate.counts, 0)
-        for workspace in self.workspaces.values():
+        for workspace in self.workspaces.opened.values():
             workspace.reset_metrics()
         return counted_s
-
-    # -- workspaces
-
-    async def workspace(self, root: str, *, indexed: bool = False) -> Workspace:
-        """The workspace of a root, opened when first asked for; `indexed` says that its index is needed next.
-
-        Raises RootRefused, RootNotFound or ShuttingDown.
-        """
-        canonical = canonical_root(root)
-        while canonical in self._opening:
-            await self._opening[canonical].wait()
-        if canonical in self.workspaces:
-            return self.workspaces[canonical]
-        if self.draining:
-            raise ShuttingDown
-        opened = self._opening[canonical] = anyio.Event()
-        workspace = Workspace(
-            canonical,
-            gate=self.gate,
-            cache=self.cache,
-            settings=self.settings(canonical),
-            terms=self.terms,
-            spawn=self.spawn,
-            publish=self.publish,
-        )
-        try:
-            if indexed:  # it starts while the tree is being watched
-                workspace.indexer.warm()
-            with anyio.CancelScope(shield=True):  # others may be waiting for it
-                await workspace.open()
-            self.workspaces[canonical] = workspace
-            if self.gate.proves:
-                self.spawn(lambda: self._witness(workspace))
-        finally:
-            del self._opening[canonical]
-            opened.set()
-        return workspace
-
-    def settings(self, root: str) -> Settings:
-        """What holds in the workspace of a canonical root, open or not."""
-        if workspace := self.workspaces.get(root):
-            return workspace.settings
-        return Settings(root, self.config, self.pins, check)
-
-    def chosen(self, root: str | None) -> list[Workspace]:
-        """The open workspace of a root, or all."""
-        if root is None:
-            return list(self.workspaces.values())
-        found = self.workspaces.get(canonical_root(root))
-        return [found] if found else []
-
-    async def close(self, workspace: Workspace) -> None:
-        """Forget a workspace, unless that is under way already."""
-        if self.workspaces.pop(workspace.root, None) is None:
-            return
-        if scope := self._witnesses.pop(workspace.root, None):
-            scope.cancel()
-        self.cache.clear(workspace.shelf)
-        with self.request(), anyio.CancelScope(shield=True):  # its children end, even if the daemon does meanwhile
-            await workspace.close()
-
-    async def _witness(self, workspace: Workspace) -> None:
-        threads = anyio.to_thread.current_default_thread_limiter()
-        threads.total_tokens += 1  # it keeps one busy; with many workspaces none would be left for other work
-        try:
-            with anyio.CancelScope() as scope:
-                self._witnesses[workspace.root] = scope
-                await anyio.sleep(_UNWITNESSED_S)
-                from semctxd.watch.eager import follow  # takes 3 ms, for which nobody should wait
-
-                await follow(workspace.folder_names, workspace.witnessed, recursive=False)
-        finally:
-            threads.total_tokens -= 1
-
-    async def close_idle(self) -> None:
-        """End workspaces and sessions that nobody has used for long."""
-        since = time.perf_counter() - self.config.daemon.idle_session_s
-        async with anyio.create_task_group() as ending:
-            for workspace in list(self.workspaces.values()):
-                if workspace.used_at < since and not any(session.pending for session in workspace.sessions):
-                    ending.start_soon(self.close, workspace)
-                else:
-                    ending.start_soon(workspace.stop_idle, since)
-
-    async def bound_memory(self) -> None:
-        """Measure the sessions, and end what takes more than `[sessions]` allows: at once what does so alone, and where
-        all together do, those that are idle, the longest unused first. The one used last stays."""
-        now = time.monotonic()
-        children = [session for workspace in self.workspaces.values() for session in workspace.sessions]
-        due = {session: pid for session in children if (pid := session.pid) and _is_to_be_measured(session, now)}
-        if not due:
-            return
-        found = await anyio.to_thread.run_sync(memory.of_groups, tuple(due.values()))
-        bounds = self.config.sessions
-        for session in [session for session, pid in due.items() if session.pid == pid]:  # the others ended meanwhile
-            session.memory_bytes, session.measured_at = found.get(due[session], session.memory_bytes), now
-            if session.memory_bytes > bounds.max_bytes:
-                why = f"{session.name} took {session.memory_bytes} bytes of memory, of {bounds.max_bytes} that it may"
-                session.broken(why, "Raise [sessions] max_bytes if it needs more.")
-        running = [session for session in children if session.pid]
-        excess = sum(session.memory_bytes for session in running) - memory.budget(bounds.budget_bytes)
-        for session in sorted(running, key=lambda session: session.used_at)[:-1]:
-            if excess > 0 and not session.pending:
-                excess -= session.memory_bytes
-                self.spawn(partial(session.stop, "its memory was needed: see [sessions] budget_bytes"))
 
     async def drain(self) -> None:
         """Take no new work, let what runs finish within its time, tell the rest to retry, end every child."""
         self.draining = True
-        for workspace in self.workspaces.values():
+        for workspace in self.workspaces.opened.values():
             workspace.servers.reroute()
         with anyio.move_on_after(self.config.daemon.drain_s):
             await self._rested()
@@ -326,20 +220,11 @@ class Service:
         await self._rested()
         for client in tuple(self.clients):
             client.close()
-        async with anyio.create_task_group() as closing:
-            for workspace in list(self.workspaces.values()):
-                closing.start_soon(self.close, workspace)
+        await self.workspaces.close_all()
         await self._rested()  # workspaces that were being closed already
         await self.terms.warden.close()
         self.gate.stop()
         self.lines.flush()
-
-
-def _is_to_be_measured(session: Child, now: float) -> bool:
-    """What works is measured each time; what rests the more seldom, the longer it does: its memory hardly changes."""
-    is_working = session.pending or session.is_starting or not session.memory_bytes
-    rest_s = 0.0 if is_working else min((now - session.used_at) / 2, _MEASURED_S)
-    return now - session.measured_at >= rest_s
 
 
 def _snapshots(config: Config) -> str:
@@ -350,19 +235,3 @@ def _max_clients() -> int:
     """How many connections leave the daemon the open files that it needs for its work."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return max(min(limit * 3 // 4, limit - _RESERVED_FILES), 1) if limit != resource.RLIM_INFINITY else sys.maxsize
-
-
-def canonical_root(root: str) -> str:
-    """The root without symlinks. Raises RootRefused or RootNotFound."""
-    if not root.startswith("/") or "\0" in root:
-        raise RootRefused(f"{root!r} is no absolute path")
-    canonical = os.path.realpath(root)
-    if canonical in ("/", os.path.realpath(os.path.expanduser("~"))):
-        raise RootRefused(f"{root} is refused as a root")
-    if canonical.split("/")[1] in _OF_THE_KERNEL:
-        raise RootRefused(f"{root} is the kernel's, and refused as a root")
-    if not os.path.isdir(canonical):
-        raise RootNotFound(f"{root} is no directory")
-    if not os.access(canonical, os.R_OK | os.X_OK):
-        raise RootNotFound(f"{root} cannot be read")
-    return canonical

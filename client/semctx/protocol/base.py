@@ -16,8 +16,8 @@ class Method(NamedTuple):
     errors: tuple[str, ...] = ()  # beyond those that any request may meet
 
 
-ROOT = ("RootRefused", "RootNotFound")
-FRESH = ("NotYetFresh", "DeadlineExceeded")
+ROOT = ("RootRefused", "RootNotFound", "DeadlineExceeded")
+FRESH = ("NotYetFresh",)
 SERVER = ("ServerUnavailable", "ServerCrashed", "FileEndsServer", "ServerError")
 
 

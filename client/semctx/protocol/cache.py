@@ -46,7 +46,7 @@ class Dropped(TypedDict):
 
 
 METHODS: dict[str, Method] = {
-    "cache/stats": Method(RootParams, CacheStats, "State of the cache."),
+    "cache/stats": Method(RootParams, CacheStats, "State of the cache.", ROOT),
     "cache/invalidate": Method(InvalidateParams, Dropped, "Drop what depends on a file.", (*ROOT, "OutsideRoot")),
-    "cache/clear": Method(RootParams, Dropped, "Drop every entry."),
+    "cache/clear": Method(RootParams, Dropped, "Drop every entry.", ROOT),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Required, TypedDict
 
-from semctx.protocol.base import Method
+from semctx.protocol.base import ROOT, Method
 
 __all__ = ["HelloParams", "HelloResult", "RestartParams", "Restarted"]
 
@@ -51,6 +51,6 @@ METHODS: dict[str, Method] = {
         Restarted,
         "Start language servers and the indexer anew, even those that ended too often. Requests under way are answered"
         " by the next run; stored answers are dropped.",
-        ("RootRefused", "RootNotFound", "UnknownServer"),
+        (*ROOT, "UnknownServer"),
     ),
 }

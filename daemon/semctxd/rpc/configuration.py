@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from semctxd import logs
 from semctxd.config.sources import DEFAULT, settings
 from semctxd.reload import reload
-from semctxd.service import canonical_root
 
 if TYPE_CHECKING:
     from semctxd.rpc.server import Connection
@@ -20,7 +19,7 @@ async def get(connection: Connection, params: Params) -> object:
     service = connection.service
     config, origins = service.config, service.sources.origins
     if "root" in params:
-        of_root = service.settings(canonical_root(params["root"])).look()
+        of_root = service.workspaces.settings(await service.workspaces.canonical(params["root"])).look()
         config, origins = of_root.config, origins | of_root.origins
     return {
         "file": service.sources.file or "",

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from semctxd.documents import Document
 from semctxd.rpc.question import relative
-from semctxd.service import canonical_root
 
 if TYPE_CHECKING:
     from semctxd.rpc.server import Connection
@@ -16,26 +15,26 @@ Params = dict[str, Any]
 
 async def opened(connection: Connection, params: Params) -> object:
     """document/open."""
-    root, file = _place(params)
+    root, file = await _place(connection, params)
     document = connection.view.open(root, f"{root}/{file}", params["text"], params.get("version", 0))
     return _result(file, document)
 
 
 async def changed(connection: Connection, params: Params) -> object:
     """document/change."""
-    root, file = _place(params)
+    root, file = await _place(connection, params)
     document = connection.view.change(root, f"{root}/{file}", params["changes"], params["version"])
     return _result(file, document)
 
 
 async def closed(connection: Connection, params: Params) -> object:
     """document/close."""
-    root, file = _place(params)
+    root, file = await _place(connection, params)
     return _result(file, connection.view.close(root, f"{root}/{file}"))
 
 
-def _place(params: Params) -> tuple[str, str]:
-    root = canonical_root(params["root"])
+async def _place(connection: Connection, params: Params) -> tuple[str, str]:
+    root = await connection.service.workspaces.canonical(params["root"])
     return root, relative(params["file"], params["root"].rstrip("/"), root)
 
 

@@ -54,7 +54,7 @@ async def session_restart(connection: Connection, params: Params) -> object:
     """session/restart."""
     name = params.get("name")
     names: list[str] = []
-    for workspace in connection.service.chosen(params["root"]):
+    for workspace in await connection.service.workspaces.chosen(params["root"]):
         names += workspace.restart(name)
         if name and not names:
             known = [session.name for session in workspace.sessions]
@@ -66,19 +66,20 @@ async def query(name: str, connection: Connection, params: Params) -> Served:
     """The queries whose answers are kept."""
     asked = question(name, msgspec.json.encode(params))
     overlays = connection.view.overlays  # of now: what comes while the workspace is opened is of later requests
-    workspace = await connection.service.workspace(asked.root, indexed=asked.lsp is None)
+    workspace = await connection.service.workspaces.open(asked.root, indexed=asked.lsp is None)
     return await answer(workspace, asked, connection.env, overlays.get(workspace.root, DISK))
 
 
 async def cache_stats(connection: Connection, params: Params) -> object:
     """cache/stats."""
     service = connection.service
-    return service.cache.stats([workspace.shelf for workspace in service.chosen(params.get("root"))])
+    chosen = await service.workspaces.chosen(params.get("root"))
+    return service.cache.stats([workspace.shelf for workspace in chosen])
 
 
 async def cache_invalidate(connection: Connection, params: Params) -> object:
     """cache/invalidate."""
-    workspace = await connection.service.workspace(params["root"])
+    workspace = await connection.service.workspaces.open(params["root"])
     before = workspace.shelf.invalidations
     if "file" in params:
         file = relative(params["file"], params["root"].rstrip("/"), workspace.root)
@@ -94,7 +95,8 @@ async def cache_invalidate(connection: Connection, params: Params) -> object:
 async def cache_clear(connection: Connection, params: Params) -> object:
     """cache/clear."""
     service = connection.service
-    return {"dropped": sum(service.cache.clear(workspace.shelf) for workspace in service.chosen(params.get("root")))}
+    chosen = await service.workspaces.chosen(params.get("root"))
+    return {"dropped": sum(service.cache.clear(workspace.shelf) for workspace in chosen)}
 
 
 async def metrics_get(connection: Connection, params: Params) -> object:
@@ -116,7 +118,8 @@ async def metrics_prometheus(connection: Connection, params: Params) -> object:
 
 async def health_report(connection: Connection, params: Params) -> object:
     """health."""
-    return health.report(connection.service, params.get("root"))
+    service = connection.service
+    return health.report(service, await service.workspaces.chosen(params.get("root")))
 
 
 async def events_subscribe(connection: Connection, params: Params) -> object:

@@ -211,7 +211,7 @@ class Connection(asyncio.Protocol):
             asked = route.asked if route else question(request.method, params)
         except SemctxError:
             return False
-        workspace = self.service.workspaces.get(asked.root)
+        workspace = self.service.workspaces.opened.get(asked.root)
         if workspace is None:
             return False
         with logs.for_request(self._next_number()):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from semctxd.config.settings import Pin, Settings
 from semctxd.errors import InvalidParams, StateUnwritable
-from semctxd.service import Service, canonical_root
+from semctxd.service import Service
 
 if TYPE_CHECKING:
     from semctxd.rpc.server import Connection
@@ -16,12 +16,12 @@ Params = dict[str, Any]
 
 async def show(connection: Connection, params: Params) -> object:
     """trust/show."""
-    return _state(_read(connection.service, params))
+    return _state(await _read(connection.service, params))
 
 
 async def grant(connection: Connection, params: Params) -> object:
     """trust/grant."""
-    settings = _read(connection.service, params)
+    settings = await _read(connection.service, params)
     if settings.file is None or settings.file.sha256 != params["sha256"]:
         raise InvalidParams(
             f"the file of {settings.root} is another than the one that was looked at",
@@ -32,7 +32,7 @@ async def grant(connection: Connection, params: Params) -> object:
 
 async def revoke(connection: Connection, params: Params) -> object:
     """trust/revoke."""
-    return _pinned(connection.service, _read(connection.service, params), None)
+    return _pinned(connection.service, await _read(connection.service, params), None)
 
 
 async def listed(connection: Connection, params: Params) -> object:
@@ -41,12 +41,12 @@ async def listed(connection: Connection, params: Params) -> object:
     return {"workspaces": [_state(_read_at(service, root)) for root in sorted(service.pins.read())]}
 
 
-def _read(service: Service, params: Params) -> Settings:
-    return _read_at(service, canonical_root(params["root"]))
+async def _read(service: Service, params: Params) -> Settings:
+    return _read_at(service, await service.workspaces.canonical(params["root"]))
 
 
 def _read_at(service: Service, root: str) -> Settings:
-    return service.settings(root).look()
+    return service.workspaces.settings(root).look()
 
 
 def _pinned(service: Service, settings: Settings, pin: Pin | None) -> object:
@@ -54,7 +54,7 @@ def _pinned(service: Service, settings: Settings, pin: Pin | None) -> object:
         service.pins.put(settings.root, pin)
     except OSError as error:
         raise StateUnwritable(str(error)) from error
-    if workspace := service.workspaces.get(settings.root):
+    if workspace := service.workspaces.opened.get(settings.root):
         workspace.reconfigure()
     return _state(_read_at(service, settings.root))
 

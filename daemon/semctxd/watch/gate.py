@@ -30,7 +30,7 @@ from semctxd.tree import IGNORE_FILES, SKIPPED_FOLDERS, counts, is_environment, 
 from semctxd.watch import inotify
 from semctxd.watch.compare import compare, guard_file, is_followed
 from semctxd.watch.guard import Guard, Identity, Kind, guard, has_other_names, mtime_ns
-from semctxd.watch.mounts import is_remote, mounted
+from semctxd.watch.mounts import mounted, remote_within
 from semctxd.watch.posts import Posts
 from semctxd.watch.trees import Subscriber, Trees, Work, is_within
 from semctxd.watch.watches import View, Watches
@@ -80,7 +80,7 @@ class InotifyGate:
         trees.tops[path] = below or bool(known)
         work = []
         if known is None or (below and not known):
-            if self._sweep == "always" or is_remote(top):
+            if self._sweep == "always" or remote_within(top):
                 trees.swept.add(path)
             self._posts.man(trees)
             if not os.path.isdir(path):
@@ -141,6 +141,7 @@ class InotifyGate:
             while work:
                 self._list(trees, *work.pop(), work)
                 if time.monotonic() > until:
+                    self._opening.sort(key=lambda opening: opening[0] is trees)  # the others' turn
                     self._loop.call_soon(self._open_slice)
                     return
             self._opening.pop(0)
@@ -285,7 +286,7 @@ class InotifyGate:
                         trees.note(path, What.APPEARED, is_folder=True)
                         trees.todo.append((path, 0))
                 for top in trees.tops:
-                    if is_within(path, top) and top not in trees.swept and is_remote(os.fsdecode(top)):
+                    if is_within(path, top) and top not in trees.swept and remote_within(os.fsdecode(top)):
                         trees.swept.add(top)
                         trees.todo += [(folder, _UNKNOWN_NS) for folder in trees.folders if is_within(folder, top)]
 

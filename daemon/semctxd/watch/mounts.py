@@ -17,9 +17,9 @@ def mounted() -> frozenset[tuple[bytes, bytes]]:
     return frozenset((_ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), row[4]), row[0]) for row in rows)
 
 
-def is_remote(folder: str) -> bool:
-    """Whether anything at or below a folder (absolute path) lies on a network file system, on FUSE, on a virtual
-    machine's share, or on an overlay with a layer that can be written to from here."""
+def remote_within(folder: str) -> list[str]:
+    """Of the mounts at or below a folder (absolute path), and the one that holds it, those of a network file system, of
+    FUSE, of a virtual machine's share, or of an overlay with a layer that can be written to from here."""
     import psutil  # deferred: it is needed when a workspace opens, and for health
 
     below = folder.rstrip("/") + "/"
@@ -27,7 +27,8 @@ def is_remote(folder: str) -> bool:
     holders = [mount for mount in mounts if below.startswith(mount.mountpoint.rstrip("/") + "/")]
     own = max(holders, key=lambda mount: len(mount.mountpoint), default=None)
     inside = [mount for mount in mounts if mount.mountpoint.startswith(below)]
-    return any(changes_unseen(mount.fstype, mount.opts) for mount in (*inside, *([own] if own else [])))
+    found = (*inside, *([own] if own else []))
+    return [mount.mountpoint for mount in found if changes_unseen(mount.fstype, mount.opts)]
 
 
 def changes_unseen(fstype: str, options: str) -> bool:
