@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from semctxd.index import lexing
 from semctxd.index.extract import MAX_BYTES, decode, extract
 from semctxd.ranking.records import FileRecord, Record
 
@@ -109,13 +110,38 @@ class Box:
     def get(self, at: str) -> bytes: ...
     def get(self, at):
         return lookup(at)
-    def get(self):
-        return late()
 """
     (get,) = [symbol for symbol in extract("box.py", source.encode()).symbols if symbol.name == "get"]
     assert (get.line, get.signature, get.doc) == (9, "def get(self, at)", "Look inside.")
-    assert get.body is not None
-    assert "lookup" in get.body
+    assert get.body == "return lookup(at)"
+
+
+def test_definitions_of_one_name_are_the_first_with_what_all_of_them_say() -> None:
+    source = """\
+class Box:
+    @property
+    def size(self):
+        return measured(self)
+    @size.setter
+    def size(self, value):
+        import checks
+        self._size = checks.positive(value)
+if modern:
+    def load():
+        return new()
+else:
+    def load():
+        return old()
+    Box = None
+"""
+    found = by_qualname(extract("box.py", source.encode()))
+    assert list(found) == ["Box", "Box.size", "load"]
+    size = found["Box.size"]
+    assert (size.line, size.end, size.signature) == (3, 4, "def size(self)")
+    assert lexing.body(size.body or "").uses == ["measured", "checks", "checks.positive", "value"]
+    assert [one.module for one in size.body_imports or []] == ["checks"]
+    load = found["load"]
+    assert (load.line, load.body, load.body_imports) == (10, "return new()\nreturn old()", None)
 
 
 def test_what_a_definition_ends_with() -> None:

@@ -317,7 +317,11 @@ class _File:
         first = self.symbols.get(qualname)
         if first is not None:
             if all(one.rpartition(".")[2] != "overload" for one in first.decorators.split()):
-                return  # the first definition stands; fallbacks share its name
+                # the first definition stands, and says what the others do: a property's setter, another branch's
+                if first.body is not None and body is not None:
+                    first.body += "\n" + body
+                    first.body_imports = [*(first.body_imports or []), *(body_imports or [])] or None
+                return
             if not doc:
                 doc, style = first.doc, first.style
         line, column = self.position(name_node)
