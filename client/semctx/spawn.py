@@ -33,15 +33,22 @@ def open_socket(path: str, deadline: float, *, start: bool) -> socket.socket:
         return connected
     if not start:
         raise SemctxError("DaemonUnavailable", f"no daemon listens on {path}")
+    started = False
     while time.monotonic() < deadline:
-        _start_daemon(deadline)
+        started |= _start_daemon(deadline)
         # The daemon that "already runs" may be one that is leaving: then its place is free in a moment.
         patience = min(deadline, time.monotonic() + _PATIENCE_S)
         while time.monotonic() < patience:
             if (connected := dial(path, deadline)) is not None:
                 return connected
             time.sleep(_RETRY_S)  # nothing tells a stranger that a path is listened to, or a lock free
-    raise SemctxError("DaemonUnavailable", f"no daemon listens on {path} in time, although one was started")
+    if started:
+        raise SemctxError("DaemonUnavailable", f"no daemon listens on {path} in time, although one was started")
+    raise SemctxError(
+        "DaemonUnavailable",
+        f"no daemon listens on {path}, and one takes longer to start than the time-out allows",
+        hint="Retry with more time; if that does not help, read `semctx logs`.",
+    )
 
 
 def dial(path: str, deadline: float) -> socket.socket | None:
@@ -117,8 +124,8 @@ def _semctxd(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "semctxd", *arguments]
 
 
-def _start_daemon(deadline: float) -> None:
-    """Run `semctxd --detach`: it returns once a daemon listens, this one or another. Waits until the deadline."""
+def _start_daemon(deadline: float) -> bool:
+    """Run `semctxd --detach`: it returns once a daemon listens, this one or another. Whether it did by the deadline."""
     import subprocess
 
     command = _semctxd("--detach")
@@ -132,7 +139,8 @@ def _start_daemon(deadline: float) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return  # the caller's time is over, too
+        return False  # the caller's time is over, too
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
         raise SemctxError("DaemonUnavailable", f"the daemon could not be started: {reason}")
+    return True
