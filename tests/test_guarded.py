@@ -95,6 +95,19 @@ async def test_a_link_within_what_a_link_leads_to(root: Path, tmp_path: Path) ->
             assert one.trees.degraded == set()
 
 
+async def test_a_link_above_the_root_is_not_followed(root: Path) -> None:
+    """One to `/` would have everything watched."""
+    (root / "itself").symlink_to(root)
+    (root / "above").symlink_to("/")
+    async with watched(root) as one:
+        assert one.trees.degraded == {"nested-links"}
+        assert os.fsencode(root / "itself/pkg") in one.trees.folders
+        assert len(one.trees.folders) < 10
+        (root / "above").unlink()
+        assert one.seen() == []
+        assert one.trees.degraded == set()
+
+
 async def test_a_link_to_a_folder_that_is_not_there_yet_or_no_more(root: Path, tmp_path: Path) -> None:
     (root / "link").symlink_to(tmp_path / "target")
     async with watched(root) as one:

@@ -38,8 +38,8 @@ _WHAT_TO_DO = {
     "open-files": "folders could not be listed: raise the limit of open files (`ulimit -n`), then `semctx restart`",
     "sweep": "the tree changes without a sign and has more files than can be compared in time:"
     " raise [daemon] gate_deadline_s, or ask with a smaller folder as the root",
-    "nested-links": "a symlink in a symlinked folder leads to files that are not watched, so nothing is kept in memory:"
-    " link to those files from the root itself",
+    "nested-links": "a symlink that stands in a symlinked folder, or leads above the root, leads to files that are not"
+    " watched, so nothing is kept in memory: remove it, or link to those files alone, from the root itself",
     "outer-project": "it lies in another project, which hides or ignores it, so language servers know little of it:"
     " put a pyproject.toml into the root, it may be empty",
     "unproven": f"{_NO_INOTIFY}, and a change is noticed with a delay: after an edit, wait a second before asking",

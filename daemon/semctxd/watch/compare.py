@@ -37,19 +37,20 @@ def guard_file(trees: Trees, path: bytes, status: os.stat_result) -> bool:
 def is_followed(trees: Trees, path: bytes) -> bool:
     """Whether a symlink that names no file that counts leads to a folder to be watched; guards where it leads.
 
-    A link within what another link leads to is not followed, so that a loop of links ends. What it leads to is not seen
-    under that name: where it lies outside of what is watched anyway, answers say so.
+    A link within what another link leads to is not followed, so that a loop of links ends, nor is one that leads above
+    the root, to all that stands there. What it leads to is not seen under that name: where it lies outside of what is
+    watched anyway, answers say so.
     """
     parent = os.path.dirname(path)
     if not os.path.isdir(path):
         if not os.path.exists(path):  # it may yet lead to a folder
             trees.guarded[path] = Guard(Kind.LINK, None)
         return False
-    real = os.path.realpath(parent)
-    if real == parent:
+    target = os.path.realpath(path)
+    if os.path.realpath(parent) == parent and (target == trees.root or not is_within(trees.root, target)):
         trees.guarded[path] = guard(path, Kind.LINK)
         return True
-    target, folder = os.path.realpath(path), parent
+    folder = parent
     while len(folder) >= len(trees.root):
         if is_within(target, os.path.realpath(folder)):
             return False
