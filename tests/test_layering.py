@@ -20,7 +20,7 @@ LAYERS = (
     {"service", "compose"},
     {"workspaces"},
     {"workspace", "roots"},
-    {"flights"},
+    {"flights", "learning"},
     {"documents", "lsp", "cache", "index", "watch"},
     {"ranking", "child", "closures"},
     {"tree", "config", "detach", "notify"},

@@ -17,8 +17,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
 from semctx.errors import SemctxError
 from semctxd import logs, tree
 from semctxd.cache import Cache, Shelf
@@ -30,6 +28,7 @@ from semctxd.config.settings import Settings
 from semctxd.errors import NotYetFresh, OutsideRoot, RootNotFound
 from semctxd.flights import Answer, Flights, Work
 from semctxd.index.session import IndexerSession
+from semctxd.learning import Learning
 from semctxd.lsp.interpreter import environment_file
 from semctxd.lsp.requests import Spelt
 from semctxd.lsp.servers import Servers
@@ -44,10 +43,6 @@ _log = logs.get("workspace")
 
 _SHAPES_PROJECTS = tuple("/" + os.fsdecode(name) for name in (*tree.PROJECT_FILES, *sorted(tree.IGNORE_FILES)))
 _SEEN_S = 30.0  # how long a change is remembered at least: much longer than the witness is late
-
-
-class _Closure(msgspec.Struct):
-    files: list[str]
 
 
 class Workspace:
@@ -80,12 +75,12 @@ class Workspace:
         self._publish = publish
         self._loop = asyncio.get_running_loop()
         self._flights = Flights(self)
-        self._closures_due: dict[str, None] = {}  # files whose closures the indexer is asked for
         self._seen: tuple[set[str], set[str]] = (set(), set())  # paths changed lately, and before: for the witness
         self._seen_since = 0.0
         self.trees = gate.open(root, self.apply)
         self.standing = self._standing()
         self.indexer = IndexerSession(root=root, env=os.environ, terms=terms, spawn=spawn, changed=self._changed)
+        self._learning = Learning(root, self.indexer, self.shelf.closures, lambda: self.epoch)
         self.servers = Servers(Host(root, terms, spawn, self._changed, self._watch, self.apply), settings)
 
     async def open(self) -> None:
@@ -239,8 +234,7 @@ class Workspace:
 
     def _changed(self, session: Child) -> None:
         if session is self.indexer:
-            self.shelf.closures.forget()  # a new run knows files that the gate has not told of
-            self._closures_due.clear()
+            self._learning.forget()  # a new run knows files that the gate has not told of
         facts = {"root": self.root, "name": session.name, "state": session.state, "why": session.why}
         say = _log.warning if session.state in ("crashed", "failed") else _log.info
         say("session", **facts)
@@ -290,7 +284,7 @@ class Workspace:
         """See Flights."""
         self._cache.put(self.shelf, work.key, raw, work.depends, time.perf_counter())
         if work.depends.file and not work.key.view:
-            self._learn_closure(work.depends.file)
+            self._learning.learn(work.depends.file)
 
     def lsp_work(self, session: LspSession, method: str, spelt: Spelt, overlays: Overlays = DISK) -> Work:
         """One LSP request as work, asked through the overlays. Raises OutsideRoot."""
@@ -345,30 +339,3 @@ class Workspace:
 
     def _may_ask(self, file: str, session: LspSession) -> bool:
         return file.startswith(self.root + "/") or file == self.root or file in session.reported or self.sees(file)
-
-    def _learn_closure(self, file: str) -> None:
-        """Have the indexer say what a file imports, if it runs: answers about the file then outlive other edits.
-
-        What it says may be newer than the epoch, by changes that the gate is about to tell. The first file on the way
-        whose text they alter is in the closure, so they drop it.
-        """
-        if file in self.shelf.closures or file in self._closures_due or self.indexer.state != "ready":
-            return
-        self._closures_due[file] = None
-        if len(self._closures_due) == 1:
-            self._ask_for_closure(file)
-
-    def _ask_for_closure(self, file: str) -> None:
-        """One after the other: a context brings twenty, and the next question must not wait for all of them."""
-        epoch = self.epoch
-
-        def reply(raw: bytes | None, error: SemctxError | None) -> None:
-            self._closures_due.pop(file, None)
-            if raw and epoch == self.epoch:
-                found = msgspec.json.decode(raw, type=_Closure).files
-                self.shelf.closures.learn(file, [f"{self.root}/{path}" for path in found])
-            for due in self._closures_due:
-                self._ask_for_closure(due)
-                break
-
-        self.indexer.ask("closure", msgspec.json.encode({"file": file.removeprefix(f"{self.root}/")}), reply)

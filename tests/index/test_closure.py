@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from semctxd.index.closure import LARGEST, Closures, mentions
-from semctxd.index.extract import MAX_BYTES, decode
+from semctxd.index.decoding import MAX_BYTES, decode
 from semctxd.index.store import Store
 from semctxd.ranking.records import FileRecord
 from tests.conftest import write

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from semctxd.index import lexing
-from semctxd.index.extract import MAX_BYTES, decode, extract
+from semctxd.index.decoding import MAX_BYTES, decode
+from semctxd.index.extract import extract
 from semctxd.ranking.records import FileRecord, Record
 
 SOURCE = '''\

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
-from semctxd.index.extract import terms
 from semctxd.index.store import Store
+from semctxd.index.weights import terms
 from semctxd.ranking.gather import gather
 from semctxd.ranking.question import Question
 from semctxd.ranking.records import Body, FileRecord, Import, Kind, Record

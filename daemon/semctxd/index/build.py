@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from semctxd import tree
-from semctxd.index.extract import MAX_BYTES, extract
+from semctxd.index.decoding import MAX_BYTES
+from semctxd.index.extract import extract
 from semctxd.ranking.records import FileRecord
 
 if TYPE_CHECKING:

@@ -6,25 +6,21 @@ piece, what cannot be decoded is replaced.
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser
 
 from semctxd.index.closure import mentions
+from semctxd.index.decoding import MAX_BYTES, decode
 from semctxd.index.lexing import CHAIN, STRING
 from semctxd.index.observe import docstring_style, marks
 from semctxd.index.outline import outline
+from semctxd.index.weights import terms
 from semctxd.ranking.records import UNKNOWN, FileRecord, Import, Kind, Record, Style
 from semctxd.ranking.signature import parameter_names
-from semctxd.ranking.text import subtokens, words
-
-MAX_BYTES = 2_000_000
-"""A larger file is generated data: it is known by name only."""
+from semctxd.ranking.text import words
 
 _LANGUAGE = Language(tree_sitter_python.language())
 PARSER = Parser(_LANGUAGE)
@@ -63,9 +59,6 @@ _DEEPEST = 220  # blocks and statements in each other; Python itself takes a hun
 _DOC_MAX = 600
 _VARIABLE_MAX = 120
 
-_NAME_WEIGHT, _OWNER_WEIGHT, _PATH_WEIGHT, _DOC_WEIGHT, _SIGNATURE_WEIGHT = 4.0, 1.0, 0.7, 1.5, 0.8
-_K1, _B, _MEAN_LENGTH = 1.2, 0.6, 40.0  # Okapi BM25; a fixed mean length keeps a file's weights its own
-
 
 def extract(path: str, data: bytes) -> FileRecord:
     """The record of a file (`path` relative to the root). Never fails."""
@@ -81,45 +74,6 @@ def extract_text(path: str, text: str) -> FileRecord:
         return _File(path, text).record()
     except RecursionError:
         return FileRecord(path, "", [], [], [], UNKNOWN)
-
-
-def decode(data: bytes) -> str | None:
-    """Source text by PEP 263; undecodable bytes are replaced; None where it is no text at all."""
-    if b"\0" in data:
-        return None
-    if data.isascii():
-        return data.decode("ascii")
-    try:
-        return data.decode(encoding_of(data), errors="replace")
-    except (
-        NO_TEXT
-    ):  # an unknown encoding, one of something else than text, or bytes that are not the UTF-8 they should be
-        return data.decode("utf-8-sig", errors="replace")
-
-
-NO_TEXT = (SyntaxError, LookupError, UnicodeError)
-"""What `encoding_of` and decoding with it raise."""
-
-
-def encoding_of(data: bytes) -> str:
-    """The encoding of source text by PEP 263. Raises SyntaxError."""
-    return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
-
-
-def terms(symbol: Record, path_terms: Iterable[str]) -> tuple[str, bytes]:
-    """Sub-tokens of a definition's fields and their BM25 weights: BM25F, the fields' frequencies weighted and added."""
-    counts: dict[str, float] = {}
-    for tokens, weight in (
-        (subtokens(symbol.name), _NAME_WEIGHT),
-        (subtokens(symbol.owner), _OWNER_WEIGHT),
-        (path_terms, _PATH_WEIGHT),
-        (words(symbol.doc), _DOC_WEIGHT),
-        (words(symbol.signature.partition("(")[2] if symbol.is_callable else symbol.returns), _SIGNATURE_WEIGHT),
-    ):
-        for token in tokens:
-            counts[token] = counts.get(token, 0.0) + weight
-    norm = _K1 * (1 - _B + _B * sum(counts.values()) / _MEAN_LENGTH)
-    return " ".join(counts), array("f", [tf * (_K1 + 1) / (tf + norm) for tf in counts.values()]).tobytes()
 
 
 class _File:

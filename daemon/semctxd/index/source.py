@@ -7,7 +7,7 @@ import re
 
 from semctx.errors import SemctxError
 from semctxd.index import build
-from semctxd.index.extract import MAX_BYTES, NO_TEXT, decode, encoding_of
+from semctxd.index.decoding import MAX_BYTES, NO_TEXT, decode, encoding_of
 from semctxd.index.live import LiveIndex
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
