@@ -162,6 +162,57 @@ def test_files_that_cannot_be_shown(live: LiveIndex, tmp_path: Path) -> None:
     assert byname.targets(live, {"file": "declared.py", "line": 2, "column": 5})["targets"]
 
 
+# -- several definitions of one name
+
+TWICE = {
+    "box.py": """\
+class Box:
+    @property
+    def size(self):
+        return 1
+
+    @size.setter
+    def size(self, value):
+        checked(value)
+
+
+def checked(value): ...
+
+
+if modern:
+    def load(): ...
+else:
+    def load(): ...
+"""
+}
+
+
+def test_each_definition_of_a_name_is_found_and_shown(grow: Grow) -> None:
+    live = grow(TWICE)
+    assert [one["line"] for one in find(live, {"name": "Box.size"})["symbols"]] == [3, 7]
+    assert [one["line"] for one in find(live, {"name": "load"})["symbols"]] == [15, 17]
+    (file,) = byname.overview(live, {"file": "box.py"})["files"]
+    assert [(one["qualname"], one["line"]) for one in file["symbols"]] == [
+        ("Box", 1), ("Box.size", 3), ("Box.size", 7), ("checked", 11), ("load", 15), ("load", 17)
+    ]  # fmt: skip
+    getter, setter = byname.body(live, {"name": "size"})["groups"]
+    assert (getter["line"], getter["end_line"], setter["line"], setter["end_line"]) == (2, 4, 6, 8)
+    (only,) = byname.body(live, {"file": "box.py", "line": 7, "column": 8})["groups"]
+    assert only == setter
+
+
+def test_what_each_definition_of_a_name_says_is_the_symbols(grow: Grow) -> None:
+    live = grow(TWICE)
+    (group,) = guessed(live, "references", name="checked")["groups"]
+    assert [place["symbol"] for place in group["files"][0]["places"]] == ["Box.size", "checked"]
+    (call,) = guessed(live, "callers", name="checked")["groups"][0]["calls"]
+    assert (call["qualname"], [place["line"] for place in call["places"]]) == ("Box.size", [8])
+    (group,) = guessed(live, "definition", file="box.py", line=7, column=8)["groups"]
+    assert places(group) == ["box.py:7:8"]
+    (target,) = byname.targets(live, {"name": "size"})["targets"]  # one question to a server, which knows of the others
+    assert target["line"] == 3
+
+
 # -- what the index says where the server does not know
 
 

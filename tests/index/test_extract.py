@@ -135,7 +135,8 @@ else:
         return old()
     Box = None
 """
-    found = by_qualname(extract("box.py", source.encode()))
+    record = extract("box.py", source.encode())
+    found = by_qualname(record)
     assert list(found) == ["Box", "Box.size", "load"]
     size = found["Box.size"]
     assert (size.line, size.end, size.signature) == (3, 4, "def size(self)")
@@ -143,6 +144,7 @@ else:
     assert [one.module for one in size.body_imports or []] == ["checks"]
     load = found["load"]
     assert (load.line, load.body, load.body_imports) == (10, "return new()\nreturn old()", None)
+    assert [(one.qualname, one.line, one.body) for one in record.more] == [("Box.size", 6, ""), ("load", 13, "")]
 
 
 def test_what_a_definition_ends_with() -> None:

@@ -17,7 +17,7 @@ from semctxd.index.places import Range, Viewer, file_of, kind_of, range_of, rang
 from semctxd.index.said import CallOf, Hover, Report, understood
 from semctxd.index.source import path_of, read, width
 from semctxd.index.span import first_line
-from semctxd.index.symbols import to_json
+from semctxd.index.symbols import definitions, every, to_json
 from semctxd.index.unread import remark
 from semctxd.ranking.records import Record
 from semctxd.tree import is_source
@@ -70,8 +70,7 @@ def _check_position(live: LiveIndex, file: str, line: int, column: int) -> None:
 
 def _defined_at(live: LiveIndex, file: str, line: int, column: int) -> Record | None:
     """The symbol whose name stands in its definition at a position."""
-    for id in live.store.ids(file):
-        symbol = live.store.symbols[id]
+    for symbol in definitions(live, file):
         if symbol.line == line and symbol.column <= column <= symbol.column + width(symbol.name):
             return symbol
     return None
@@ -200,20 +199,22 @@ def body(live: LiveIndex, params: Json) -> Json:
         if symbol is None:
             where = f"{target['file']}:{target['line']}"
             raise SemctxError("SymbolNotFound", f"No symbol of the repository is named at {where}.")
-        source = read(live, symbol.path)
-        first = first_line(source, symbol)
-        last = min(symbol.end, first + limits["lines"] - 1)
-        groups.append(
-            {
-                "symbol": to_json(live, symbol),
-                "source": "index",
-                "line": first,
-                "end_line": last,
-                "text": "".join(f"{line}\n" for line in source.lines[first - 1 : last]),
-                "left_out": symbol.end - last,
-            }
-        )
+        groups += [_body(live, one, limits["lines"]) for one in (every(live, symbol) if "name" in params else [symbol])]
     return _result(groups, {"left_out": found["left_out"]}, "limits.lines")
+
+
+def _body(live: LiveIndex, symbol: Record, limit: int) -> Json:
+    source = read(live, symbol.path)
+    first = first_line(source, symbol)
+    last = min(symbol.end, first + limit - 1)
+    return {
+        "symbol": to_json(live, symbol),
+        "source": "index",
+        "line": first,
+        "end_line": last,
+        "text": "".join(f"{line}\n" for line in source.lines[first - 1 : last]),
+        "left_out": symbol.end - last,
+    }
 
 
 def overview(live: LiveIndex, params: Json) -> Json:
@@ -229,8 +230,7 @@ def overview(live: LiveIndex, params: Json) -> Json:
 
 
 def _overview(live: LiveIndex, file: str, only_top: bool, limit: int) -> Json:
-    symbols = [live.store.symbols[id] for id in live.store.ids(file)]
-    symbols = [one for one in symbols if not (only_top and one.owner)]
+    symbols = [one for one in definitions(live, file) if not (only_top and one.owner)]
     record = live.store.files.get(file)
     return {
         "file": file,

@@ -85,6 +85,7 @@ class _File:
         self.whole = text.encode("utf-8", "surrogatepass")
         self.depth = 0
         self.symbols: dict[str, Record] = {}
+        self.more: list[Record] = []
         self.imports: list[Import] = []
         self.path_terms = words(path.rpartition(".")[0].removesuffix("/__init__").replace("/", " "))
         self.source, self.bodies = outline(self.whole)
@@ -99,7 +100,8 @@ class _File:
         self.walk(self.root, "", False)
         symbols = sorted(self.symbols.values(), key=lambda symbol: (symbol.line, symbol.column))
         seen = marks(symbols, self.imports, self.path, self.text)
-        return FileRecord(self.path, documentation(self.text)[0], symbols, self.imports, seen, mentions(self.text))
+        doc, said = documentation(self.text)[0], mentions(self.text)
+        return FileRecord(self.path, doc, symbols, self.imports, seen, said, tuple(self.more))
 
     # -- small readers ----------------------------------------------------------------------------
 
@@ -269,15 +271,9 @@ class _File:
         name = self.of(name_node)
         qualname = self.qualified(owner, name)
         first = self.symbols.get(qualname)
-        if first is not None:
-            if all(one.rpartition(".")[2] != "overload" for one in first.decorators.split()):
-                # the first definition stands, and says what the others do: a property's setter, another branch's
-                if first.body is not None and body is not None:
-                    first.body += "\n" + body
-                    first.body_imports = [*(first.body_imports or []), *(body_imports or [])] or None
-                return
-            if not doc:
-                doc, style = first.doc, first.style
+        gives_way = first and any(one.rpartition(".")[2] == "overload" for one in first.decorators.split())
+        if first and gives_way and not doc:
+            doc, style = first.doc, first.style
         line, column = self.position(name_node)
         symbol = Record(
             name=name,
@@ -299,6 +295,14 @@ class _File:
             terms="",
             weights=b"",
         )
+        if first and not gives_way:  # it stands, and says what the others do: a property's setter, another branch's
+            if first.body is not None and body is not None:
+                first.body += "\n" + body
+                first.body_imports = [*(first.body_imports or []), *(body_imports or [])] or None
+            if kind != "variable":
+                symbol.body = body and ""
+                self.more.append(symbol)
+            return
         symbol.terms, symbol.weights = terms(symbol, self.path_terms)
         self.symbols[qualname] = symbol
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from semctxd.index.live import LiveIndex
 from semctxd.index.places import Range, Viewer, enclosing
 from semctxd.index.source import index_of, width
+from semctxd.index.symbols import definitions, every
 from semctxd.ranking.records import Record
 
 _CHAIN = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -23,8 +24,7 @@ def at(live: LiveIndex, viewer: Viewer, file: str, line: int, column: int) -> Re
     end = next((dot for dot in range(index, word.end()) if text[dot] == "."), word.end())
     chain = text[word.start() : end]
     start = width(text[: word.start() + chain.rfind(".") + 1])
-    for id in live.store.ids(file):
-        symbol = live.store.symbols[id]
+    for symbol in definitions(live, file):
         if symbol.line == line + 1 and symbol.column == start:
             return symbol
     resolver = live.resolver()
@@ -101,8 +101,8 @@ def _in_order(symbols: Iterable[Record]) -> list[Record]:
 
 
 def mentions(viewer: Viewer, inside: Record, name: str) -> list[Range]:
-    """Where a name stands in a definition."""
-    return list(_named(viewer, inside.path, name, inside.line, inside.end))  # from the line after its name
+    """Where a name stands in a symbol's definitions, from the line after its own name."""
+    return [place for one in every(viewer.live, inside) for place in _named(viewer, one.path, name, one.line, one.end)]
 
 
 def _named(viewer: Viewer, file: str, name: str, first: int, end: int) -> Iterator[Range]:

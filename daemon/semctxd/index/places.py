@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from semctxd.index.live import LiveIndex
 from semctxd.index.said import Contents, Diagnostic, Link, Location, LspRange, understood
 from semctxd.index.source import Source, index_of, show
+from semctxd.index.symbols import definitions
 from semctxd.ranking.records import Record
 
 _SEVERITIES = {1: "error", 2: "warning", 3: "information", 4: "hint"}  # LSP's DiagnosticSeverity
@@ -81,8 +82,7 @@ class Viewer:
 def enclosing(live: LiveIndex, file: str, line: int) -> Record | None:
     """The innermost class or function around a line (1-based)."""
     found = None
-    for id in live.store.ids(file):
-        symbol = live.store.symbols[id]
+    for symbol in definitions(live, file):
         if symbol.line > line:
             break
         if line <= symbol.end and symbol.kind != "variable":

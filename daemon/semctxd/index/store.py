@@ -301,6 +301,9 @@ class Store:
             if symbol.qualname == symbol.name:
                 symbol.qualname = symbol.name
             self.symbols[id] = symbol
+        ids = {symbol.qualname: symbol.id for symbol in record.symbols} if record.more else {}
+        for symbol in record.more:
+            symbol.id, symbol.path = ids[symbol.qualname], record.path
 
     def drop(self, *paths: str) -> None:
         """Forget files, known or not."""

@@ -25,6 +25,18 @@ def to_json(live: LiveIndex, symbol: Record, question: Question | None = None) -
     }
 
 
+def definitions(live: LiveIndex, file: str) -> list[Record]:
+    """All that a file defines, in order; of a name that it defines several times, each."""
+    symbols = [live.store.symbols[id] for id in live.store.ids(file)]
+    more = live.store.files[file].more if symbols else ()
+    return sorted([*symbols, *more], key=lambda one: (one.line, one.column)) if more else symbols
+
+
+def every(live: LiveIndex, symbol: Record) -> list[Record]:
+    """A symbol, and the further definitions of its name, such as a property's setter."""
+    return [symbol, *(one for one in live.store.files[symbol.path].more if one.id == symbol.id and one is not symbol)]
+
+
 def scope(symbol: Record, question: Question | None) -> str:
     """Where a symbol stands, seen from the target: in its class, in its file, or elsewhere."""
     if question is None or symbol.path != question.file:

@@ -94,3 +94,4 @@ class FileRecord(msgspec.Struct, array_like=True, gc=False, frozen=True):
     imports: list[Import]  # at module level, conditional ones included
     marks: list[Mark]  # how it does things
     mentions: str  # see index/closure.py
+    more: tuple[Record, ...] = ()  # further definitions of names of `symbols`, which say what these do; with their ids
