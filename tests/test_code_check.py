@@ -182,6 +182,7 @@ def test_the_answer_is_kept_until_something_changes(client: Wire, repo: Path) ->
         ({"file": "../a.py"}, "OutsideRoot"),
         ({"file": "/etc/passwd"}, "OutsideRoot"),
         ({"file": "shop"}, "FileNotFound"),
+        ({"file": "notes.txt"}, "NoSourceFiles"),
         ({"text": "a\0b"}, "TextRefused"),
         ({"text": "x" * 50_000_000}, "TextRefused"),
         ({"root": "/"}, "RootRefused"),

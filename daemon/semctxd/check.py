@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from semctxd import compose
-from semctxd.errors import FileNotFound, ServerError
+from semctxd import compose, tree
+from semctxd.errors import FileNotFound, NoSourceFiles, ServerError
 from semctxd.flights import Answer, Work
 from semctxd.lsp.interpreter import Environment
 from semctxd.lsp.session import LspSession
@@ -89,6 +89,8 @@ def work(workspace: Workspace, key: Key, env: Environment, overlays: Overlays, u
     async def run() -> bytes:
         if os.path.isdir(f"{workspace.root}/{file}"):
             raise FileNotFound(f"{file} is a folder")
+        if not tree.is_source(os.fsencode(file)):
+            raise NoSourceFiles(f"{file} is in no supported language")
         asking = _Asking(workspace, env, overlays, msgspec.json.decode(key.params))
         found = await (_resolve(asking) if unsaved is None else _check(asking, unsaved))
         if asking.completeness:

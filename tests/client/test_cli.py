@@ -300,6 +300,15 @@ def test_a_text_without_end_is_not_read_to_its_end(peer: Peer, capsys: pytest.Ca
     assert "2000001 read" in fails(capsys, "check", "a.py", "--text", "/dev/zero", code=1)
 
 
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_standard_input_that_is_no_utf_8(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, errors: str
+) -> None:
+    """How it is read depends on the locale."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), "utf-8", errors))
+    assert "standard input is no UTF-8" in fails(capsys, "check", "a.py", code=1)
+
+
 def test_an_argument_that_is_no_utf_8(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     peer.plays(answering({}))
     assert r"'\udce9' is no text in UTF-8" in fails(capsys, "find", "caf\udce9", code=1)

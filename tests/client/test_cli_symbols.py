@@ -58,6 +58,8 @@ def test_columns_count_characters(run: Run, repo: Path) -> None:
     assert "line 2 of shop/wide.py has 17 UTF-16 code units, and ends before that" in refused
     assert "LINE and COL count from 1, COL in characters" in refused
     assert "shop/none.py does not exist" in run("def", "shop/none.py:1:1", code=1)
+    for half in ("shop/wide.py", "shop/wide.py:2"):
+        assert "A place is FILE:LINE:COL" in run("def", half, code=1)
 
 
 def test_hover_body_and_calls(run: Run) -> None:

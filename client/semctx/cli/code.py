@@ -68,7 +68,12 @@ def _about(arguments: Namespace, root: str, limited: str) -> dict[str, Any]:
 def _stdin() -> str:
     if sys.stdin is None:
         raise SemctxError("FileUnusable", "standard input is closed", hint="Give the text to standard input.")
-    return sys.stdin.read(_MOST)
+    try:
+        text = sys.stdin.read(_MOST)
+        text.encode()  # in some locales what cannot be decoded is read as surrogates
+    except UnicodeError:
+        raise SemctxError("TextRefused", "standard input is no UTF-8") from None
+    return text
 
 
 def _text_of(path: str) -> str:

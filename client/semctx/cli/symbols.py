@@ -91,6 +91,9 @@ def _about(arguments: Namespace, build: AboutSymbol[Any], view: str, limited: st
         except SemctxError as error:
             if error.type == "PositionOutside":
                 error.hint = "LINE and COL count from 1, COL in characters; the file may have changed."
+            elif error.type == "SymbolNotFound" and os.path.isfile(arguments.symbol.partition(":")[0]):
+                error.nearest = []
+                error.hint = "A place is FILE:LINE:COL; `semctx overview FILE` shows what a file defines."
             raise
         return show(arguments, answer, f"symbols.{view}")
 

@@ -93,12 +93,12 @@ METHODS: dict[str, Method] = {
         CheckParams,
         CheckResult,
         "Which diagnostics a text would add to the repository. Nothing is written, and nobody else sees the text.",
-        (*ROOT, *FRESH, *SERVER, "IndexerFailed", "OutsideRoot", "FileNotFound", "TextRefused"),
+        (*ROOT, *FRESH, *SERVER, "IndexerFailed", "OutsideRoot", "FileNotFound", "NoSourceFiles", "TextRefused"),
     ),
     "code/resolve": Method(
         ResolveParams,
         ResolveResult,
         "For each name the import statement that resolves from a file.",
-        (*ROOT, *FRESH, *SERVER, "IndexerFailed", "OutsideRoot", "FileNotFound"),
+        (*ROOT, *FRESH, *SERVER, "IndexerFailed", "OutsideRoot", "FileNotFound", "NoSourceFiles"),
     ),
 }
