@@ -112,9 +112,10 @@ class Box:
     def get(self, at):
         return lookup(at)
 """
-    (get,) = [symbol for symbol in extract("box.py", source.encode()).symbols if symbol.name == "get"]
+    record = extract("box.py", source.encode())
+    ((get, body),) = [one for one in zip(record.symbols, record.bodies, strict=True) if one[0].name == "get"]
     assert (get.line, get.signature, get.doc) == (9, "def get(self, at)", "Look inside.")
-    assert get.body == "return lookup(at)"
+    assert body == "return lookup(at)"
 
 
 def test_definitions_of_one_name_are_the_first_with_what_all_of_them_say() -> None:
@@ -138,13 +139,15 @@ else:
     record = extract("box.py", source.encode())
     found = by_qualname(record)
     assert list(found) == ["Box", "Box.size", "load"]
+    _, body, other = record.bodies
     size = found["Box.size"]
     assert (size.line, size.end, size.signature) == (3, 4, "def size(self)")
-    assert lexing.body(size.body or "").uses == ["measured", "checks", "checks.positive", "value"]
+    assert lexing.body(body).uses == ["measured", "checks", "checks.positive", "value"]
+    assert size.assigned == "_size"
     assert [one.module for one in size.body_imports or []] == ["checks"]
     load = found["load"]
-    assert (load.line, load.body, load.body_imports) == (10, "return new()\nreturn old()", None)
-    assert [(one.qualname, one.line, one.body) for one in record.more] == [("Box.size", 6, ""), ("load", 13, "")]
+    assert (load.line, other, load.body_imports) == (10, "return new()\nreturn old()", None)
+    assert [(one.qualname, one.line) for one in record.more] == [("Box.size", 6), ("load", 13)]
 
 
 def test_what_a_definition_ends_with() -> None:
@@ -203,7 +206,7 @@ def test_a_class_has_bases_decorators_and_the_style_of_its_docs(record: FileReco
     assert (shape.bases, shape.decorators) == ("Base mixins.Sized", "register() wraps")
     assert (shape.doc, shape.style) == ("A shape.", "plain")
     assert shape.signature == "class Shape(Base, mixins.Sized, metaclass=Meta)"
-    assert shape.body is None and not shape.is_callable
+    assert not shape.is_callable
 
 
 def test_a_variable_has_its_value_and_annotation(record: FileRecord) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from semctxd.index.lexing import body
+from semctxd.index.lexing import assigned, body
 
 
 def test_uses_are_chains_once_and_in_order() -> None:
@@ -47,3 +47,17 @@ def test_attributes_and_returns() -> None:
     found = body("self.a = Foo(x)\nself.b: list[Bar] = []\nself.c: Baz\nself.d = 1\nreturn self.a\nreturn make(1)\n")
     assert found.attributes == [("a", "Foo()"), ("b", ":list[Bar]"), ("c", ":Baz")]
     assert found.returns == ["self.a", "make()"]
+
+
+def test_attributes_that_may_be_assigned_are_among_those_named() -> None:
+    text = """\
+self.a = self.b.c
+if self.d == 1:
+    self.e: int = 2
+    self.f : str
+\tself.a=3
+self.g()
+other.self.h = 1
+self.i"""
+    assert {name for name, _ in body(text).attributes} == {"a", "e", "f"}
+    assert assigned(text) == ["a", "e", "f", "i"]

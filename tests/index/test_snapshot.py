@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from semctxd.index import __main__ as indexer
-from semctxd.index import snapshot, store
+from semctxd.index import snapshot, tables
 from semctxd.index.build import digest
 from semctxd.index.live import LiveIndex
 from semctxd.index.snapshot import Snapshot
@@ -469,7 +469,7 @@ def test_without_snapshots_nothing_is_written(root: Path) -> None:
 
 
 def test_tables_are_restored_as_they_were(root: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_PART", 3)
+    monkeypatch.setattr(tables, "_PART", 3)
     live = run(root, kept)
     write(root, {"shop/money.py": "def parse(): ...\n"})  # so that there is a gap in the ids
     live.apply([str(root / "shop/money.py")])

@@ -8,17 +8,18 @@ from collections.abc import Iterable
 import msgspec
 import pytest
 
-from semctxd.index import store
+from semctxd.index import store, tables
 from semctxd.index.extract import extract_text
-from semctxd.index.store import Postings, Store, Table
-from semctxd.ranking.records import FileRecord, Record
+from semctxd.index.store import Store
+from semctxd.index.tables import Postings, Table
+from semctxd.ranking.records import FileRecord
 
 WEIGHTS = [0.5, 2.0, 1.0, 2.0, 0.25, 1.0, 4.0]
 
 
 @pytest.mark.parametrize("kept", [2, 100])
 def test_the_best_documents_of_a_term(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
-    monkeypatch.setattr(store, "_BEST_MAX", kept)
+    monkeypatch.setattr(tables, "_BEST_MAX", kept)
     postings = Postings()
     for id, weight in enumerate(WEIGHTS, 1):
         postings.add(["word", "other", "third"], [weight, -weight, 1.0], id)
@@ -103,10 +104,10 @@ def test_in_how_many_files_functions_say_a_name(asked_early: bool) -> None:
 
 
 def test_where_functions_say_nothing_names_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted: list[Iterable[Record]] = []
+    counted: list[Iterable[str]] = []
 
-    def names_said(symbols: Iterable[Record]) -> set[str]:
-        counted.append(symbols)
+    def names_said(bodies: Iterable[str]) -> set[str]:
+        counted.append(bodies)
         return set()
 
     monkeypatch.setattr(store, "names_said", names_said)
@@ -114,3 +115,14 @@ def test_where_functions_say_nothing_names_are_counted_once(monkeypatch: pytest.
     known.put(extract_text("a.py", "one = 1\n"))
     assert known.said("one") == known.said("one") == 0
     assert len(counted) == 1
+
+
+def test_each_symbol_has_the_text_of_its_body_and_of_no_other() -> None:
+    known = Store()
+    known.put(
+        extract_text("a.py", "A = 1\ndef f(): return 'ä\0\ud800'\nclass C:\n    def g(self): one()\n"),
+        extract_text("b.py", "def h():\nclass D: two()\n"),
+    )
+    texts = {symbol.qualname: known.text(id) for id, symbol in known.symbols.items()}
+    assert texts == {"A": "", "f": "return 'ä ���'", "C": "", "C.g": "one()", "h": "", "D": ""}
+    assert [symbol.qualname for symbol in known.saying("one")] == ["C.g"] and not list(known.saying("two"))

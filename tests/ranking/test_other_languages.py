@@ -16,7 +16,7 @@ from semctxd.index.store import Store
 from semctxd.index.weights import terms
 from semctxd.ranking.gather import gather
 from semctxd.ranking.question import Question
-from semctxd.ranking.records import Body, FileRecord, Import, Kind, Record
+from semctxd.ranking.records import Body, FileRecord, Import, Kind, Record, pack
 from semctxd.ranking.score import rank
 from semctxd.ranking.signals import SAME_NAME
 
@@ -59,15 +59,16 @@ def extract(path: str, source: str) -> FileRecord:
     """The record of a file, by its tags."""
     data = source.encode()
     tree = Parser(LANGUAGE).parse(data)
-    found: dict[str, Record] = {}
+    found: dict[str, tuple[Record, str]] = {}
     for captures in matches(tree.root_node):
         tag = next((tag for tag in captures if tag.startswith("definition.")), "")
         if kind := KINDS.get(tag.removeprefix("definition.")):
             node, name = captures[tag][0], captures["name"][0]
-            record = definition(node, name, kind, data)
+            record, body = definition(node, name, kind, data)
             record.terms, record.weights = terms(record, NAME.findall(path))
-            found.setdefault(record.qualname, record)
-    return FileRecord(path, "", sorted(found.values(), key=lambda record: (record.line, record.column)), [], [], "")
+            found.setdefault(record.qualname, (record, body))
+    records, bodies = zip(*sorted(found.values(), key=lambda one: (one[0].line, one[0].column)), strict=True)
+    return FileRecord(path, "", list(records), [], [], "", packed=pack(bodies))
 
 
 def matches(root: Node) -> Iterator[Mapping[str, list[Node]]]:
@@ -75,10 +76,11 @@ def matches(root: Node) -> Iterator[Mapping[str, list[Node]]]:
         yield captures
 
 
-def definition(node: Node, name: Node, kind: Kind, data: bytes) -> Record:
+def definition(node: Node, name: Node, kind: Kind, data: bytes) -> tuple[Record, str]:
     text = data[node.start_byte : node.end_byte].decode()
     inner = node.child_by_field_name("body")
-    body = data[inner.start_byte : inner.end_byte].decode() if inner and kind in ("function", "method") else None
+    is_callable = kind in ("function", "method")
+    body = data[inner.start_byte : inner.end_byte].decode() if inner and is_callable else ""
     owner = node.parent.parent if kind == "method" and node.parent else None
     owner_name = owner.child_by_field_name("name") if owner else None
     own = data[name.start_byte : name.end_byte].decode()
@@ -88,10 +90,12 @@ def definition(node: Node, name: Node, kind: Kind, data: bytes) -> Record:
         if data[: node.start_byte].rstrip().endswith(b"*/")
         else ""
     )
-    return Record(
+    record = Record(
         own, qualname, kind, name.start_point[0] + 1, name.start_point[1], node.end_point[0] + 1,
-        text.partition("{")[0].strip(), comment.partition("*/")[0].strip(), "", "", "", "", "", "", body, None, "", b"",
+        text.partition("{")[0].strip(), comment.partition("*/")[0].strip(), "", "", "", "", "", "",
+        is_callable, "", None, "", b"",
     )  # fmt: skip
+    return record, body
 
 
 class ByName:

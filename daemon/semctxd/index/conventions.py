@@ -30,6 +30,6 @@ def mine(live: LiveIndex, target: str) -> list[dict[str, Any]]:
         for count, value in values[: _SEVERAL.get(key, 1)]:
             if count >= _FEW:
                 files = live.store.marks[key, value]
-                evidence = [f"{path}:{files[path][1]}" for path in near.first(files, _EVIDENCE)]
+                evidence = [f"{path}:{files[path][3]}" for path in near.first(files, _EVIDENCE)]
                 found.append({"key": key, "value": value, "count": count, "of": total, "evidence": evidence})
     return found

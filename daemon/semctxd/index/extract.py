@@ -14,11 +14,11 @@ from tree_sitter import Language, Node, Parser
 
 from semctxd.index.closure import mentions
 from semctxd.index.decoding import MAX_BYTES, decode
-from semctxd.index.lexing import CHAIN, STRING
+from semctxd.index.lexing import CHAIN, STRING, assigned
 from semctxd.index.observe import docstring_style, marks
 from semctxd.index.outline import outline
 from semctxd.index.weights import terms
-from semctxd.ranking.records import UNKNOWN, FileRecord, Import, Kind, Record, Style
+from semctxd.ranking.records import UNKNOWN, FileRecord, Import, Kind, Record, Style, pack
 from semctxd.ranking.signature import parameter_names
 from semctxd.ranking.text import words
 
@@ -71,7 +71,7 @@ def extract(path: str, data: bytes) -> FileRecord:
 def extract_text(path: str, text: str) -> FileRecord:
     """The record of a file that has, or is taken to have, this text. Never fails."""
     try:
-        return _File(path, text).record()
+        return _File(path, text.replace("\0", " ")).record()
     except RecursionError:
         return FileRecord(path, "", [], [], [], UNKNOWN)
 
@@ -86,6 +86,7 @@ class _File:
         self.depth = 0
         self.symbols: dict[str, Record] = {}
         self.more: list[Record] = []
+        self.codes: dict[str, str] = {}  # qualname -> text of a function's body
         self.imports: list[Import] = []
         self.path_terms = words(path.rpartition(".")[0].removesuffix("/__init__").replace("/", " "))
         self.source, self.bodies = outline(self.whole)
@@ -99,9 +100,20 @@ class _File:
     def record(self) -> FileRecord:
         self.walk(self.root, "", False)
         symbols = sorted(self.symbols.values(), key=lambda symbol: (symbol.line, symbol.column))
-        seen = marks(symbols, self.imports, self.path, self.text)
-        doc, said = documentation(self.text)[0], mentions(self.text)
-        return FileRecord(self.path, doc, symbols, self.imports, seen, said, tuple(self.more))
+        bodies = [self.codes[symbol.qualname] for symbol in symbols]
+        for symbol, body in zip(symbols, bodies, strict=True):
+            symbol.assigned = " ".join(assigned(body))
+        return FileRecord(
+            self.path,
+            documentation(self.text)[0],
+            symbols,
+            self.imports,
+            marks(symbols, self.imports, self.path, self.text),
+            mentions(self.text),
+            " ".join(dict.fromkeys(term for symbol in symbols for term in symbol.terms.split())),
+            pack(bodies) if any(bodies) else b"",
+            tuple(self.more),
+        )
 
     # -- small readers ----------------------------------------------------------------------------
 
@@ -265,7 +277,7 @@ class _File:
         params: str = "",
         returns: str = "",
         value: str = "",
-        body: str | None = None,
+        body: str | None = None,  # of a function, its text
         body_imports: list[Import] | None = None,
     ) -> None:
         name = self.of(name_node)
@@ -290,21 +302,22 @@ class _File:
             params=params,
             returns=returns,
             value=value,
-            body=body,
+            is_callable=body is not None,
+            assigned="",
             body_imports=body_imports,
             terms="",
             weights=b"",
         )
         if first and not gives_way:  # it stands, and says what the others do: a property's setter, another branch's
-            if first.body is not None and body is not None:
-                first.body += "\n" + body
+            if first.is_callable and body is not None:
+                self.codes[qualname] += "\n" + body
                 first.body_imports = [*(first.body_imports or []), *(body_imports or [])] or None
             if kind != "variable":
-                symbol.body = body and ""
                 self.more.append(symbol)
             return
         symbol.terms, symbol.weights = terms(symbol, self.path_terms)
         self.symbols[qualname] = symbol
+        self.codes[qualname] = body or ""
 
     # -- imports ----------------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ def _is_free(viewer: Viewer, place: Range) -> bool:
 def _files_naming(live: LiveIndex, symbol: Record) -> list[str]:
     store = live.store
     importing = {store.path(first) for first in store.importers.get(symbol.name)}
-    using = {other.path for other in store.symbols.values() if other.body and symbol.name in other.body}
+    using = {other.path for other in store.saying(symbol.name)}
     return sorted(importing | using | {symbol.path})
 
 
@@ -86,8 +86,7 @@ def implementations(live: LiveIndex, symbol: Record) -> list[Record]:
 def callers(live: LiveIndex, symbol: Record) -> list[Record]:
     """The functions that use a symbol."""
     resolver = live.resolver()
-    naming = (one for one in live.store.symbols.values() if one.body and symbol.name in one.body)
-    return _in_order(one for one in naming if symbol.id in resolver.uses(one.id))
+    return _in_order(one for one in live.store.saying(symbol.name) if symbol.id in resolver.uses(one.id))
 
 
 def callees(live: LiveIndex, symbol: Record) -> list[Record]:

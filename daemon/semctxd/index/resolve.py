@@ -63,8 +63,9 @@ class Resolver(Scopes):
 
     def _said_by_hidden_alone(self) -> set[str]:
         hidden = self.store.symbols[self.hidden]
-        others = (self.store.symbols[id] for id in self.store.ids(hidden.path) if id != self.hidden)
-        return names_said([hidden]) - names_said(others)
+        others = self.store.files[hidden.path].bodies
+        own = others.pop(self.hidden - self.store.ids(hidden.path).start)
+        return names_said([own]) - names_said(others)
 
     def importers(self, name: str) -> Sequence[int]:
         """The files (as their first ids) that import a name, or `import` a module of that name."""
@@ -168,7 +169,7 @@ class Resolver(Scopes):
         for base in self.mro(cls):
             for id in self.members(base).values():
                 symbol = self.store.symbols[id]
-                if symbol.body is not None and _may_assign(symbol.body, f"self.{name}"):
+                if symbol.is_callable and name in symbol.assigned.split():
                     for attribute, fact in self.body(id).attributes:
                         if attribute == name:
                             found.update(dict.fromkeys(self._fact(fact, id, depth + 1)))
@@ -216,6 +217,10 @@ class Resolver(Scopes):
         """What a function's body says; nothing, of the hidden one."""
         self.symbol(function)
         return _HIDDEN if function == self.hidden else self.store.body(function)
+
+    def text(self, function: int) -> str:
+        """The text of a function's body; nothing, of the hidden one."""
+        return "" if function == self.hidden else self.store.text(function)
 
     def values(self, chain: str, function: int, depth: int = 0, uses: dict[int, None] | None = None) -> list[Value]:
         """What a chain may be inside a function. The symbols met on the way are added to `uses`."""
@@ -321,17 +326,6 @@ class Resolver(Scopes):
     def names_used(self, function: int) -> set[str]:
         """Every name and attribute in a function's body, resolved or not."""
         return {part for chain in self.body(function).uses for part in chain.replace("()", "").split(".") if part}
-
-
-def _may_assign(body: str, target: str) -> bool:
-    """Whether a body may assign to a target or annotate it: most only read it, and need not be read for it."""
-    at = body.find(target)
-    while at >= 0:
-        at += len(target)
-        if body[at : at + 80].lstrip(" \t")[:1] in ("", "=", ":", "\n"):
-            return True
-        at = body.find(target, at)
-    return False
 
 
 def root_of(chain: str) -> str:

@@ -1,170 +1,27 @@
 """The records of a workspace's files, and the tables over them that are kept up file by file.
 
-Every file owns a contiguous range of ids, and a file that is read again gets a new range above all others. So
-every table is a sorted array: what is added goes to its end, what is removed is one slice. Ids say nothing of
-age to the outside: answers are ordered by path and line.
+Every file owns a contiguous range of ids, and a file that is read again gets a new range above all others. Ids say
+nothing of age to the outside: answers are ordered by path and line.
 """
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import compress, pairwise
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from sys import intern
-from typing import TypeVar
-
-import msgspec
+from typing import Any
 
 from semctxd.index import lexing
-from semctxd.ranking.records import UNKNOWN, Body, FileRecord, Import, Record
+from semctxd.index.tables import Postings, Table
+from semctxd.ranking.records import UNKNOWN, Body, FileRecord, Import, Mark, Record
 from semctxd.ranking.text import IDENTIFIER
 
-_BODIES_MAX = 4000  # bodies are read when asked for; this many (about 6 MB) are kept
+_BODIES_MAX = 2000  # bodies are read when asked for; this many (about 2 MB) are kept
+_TEXTS_MAX = 32  # files whose bodies' texts are kept (0.5 MB)
 _POPULAR = 1000
-_BEST_MAX = 100  # terms whose best documents are kept, for as long as nothing changes (2 MB)
-_PART = 256  # keys of a table that are saved at once: large buffers would leave holes in the heap
 _BETWEEN_NAMES = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")}
-Buffer = bytes | msgspec.Raw
-T = TypeVar("T")
-N = TypeVar("N", int, float)
-Gone = Mapping[str, Sequence[tuple[int, int]]]
-"""Keys -> the ids that each loses, in order: from one (inclusive) to another (exclusive)."""
-_NOTHING: tuple[Sequence[int], Sequence[float]] = ((), ())
-
-
-class Table:
-    """Keys -> sorted ids."""
-
-    def __init__(self) -> None:
-        self._ids: dict[str, array[int]] = {}
-
-    def add(self, keys: Iterable[str], id: int) -> None:
-        """Append an id, which is above all earlier ones, to each key."""
-        for key in keys:
-            self.append(key, id)
-
-    def append(self, key: str, id: int) -> None:
-        """Append an id, which is above all earlier ones, to one key."""
-        if (found := self._ids.get(key)) is None:
-            self._ids[key] = array("I", (id,))
-        else:
-            found.append(id)
-
-    def remove(self, gone: Gone) -> None:
-        """Drop ids."""
-        for key, spans in gone.items():
-            if (found := self._ids.get(key)) is not None:
-                _cut(found, _places(found, spans))
-                if not found:
-                    del self._ids[key]
-
-    def get(self, key: str) -> Sequence[int]:
-        """The ids of a key, ascending."""
-        return self._ids.get(key, ())
-
-    def keys(self) -> Iterable[str]:
-        """Every key that has an id."""
-        return self._ids.keys()
-
-    def fullest(self, count: int) -> list[str]:
-        """The `count` keys that have most ids, and those that have as many as the last of these; in no order."""
-        numbers = sorted(map(len, self._ids.values()))
-        bar = numbers[-count] if len(numbers) >= count else 0
-        return [key for key, ids in self._ids.items() if len(ids) >= bar]
-
-    def saved(self) -> Iterator[bytes]:
-        """All of it, in parts for `restore`."""
-        return _parts(self._ids, array.tobytes)
-
-    def restore(self, part: Buffer) -> None:
-        """Take in a part of what was saved by the same version on the same kind of machine; an empty table has all of
-        it when it has all parts. Raises MsgspecError or ValueError."""
-        kept = msgspec.msgpack.decode(part, type=dict[str, bytes])
-        self._ids.update((intern(key), array("I", ids)) for key, ids in kept.items())
-
-
-class Postings:
-    """Terms -> sorted ids and a weight for each: an inverted index with ready-made BM25 weights."""
-
-    def __init__(self) -> None:
-        self._lists: dict[str, tuple[array[int], array[float]]] = {}
-        self._best: dict[tuple[str, int], tuple[Sequence[int], Sequence[float]]] = {}  # of terms asked for lately
-
-    def add(self, terms: Sequence[str], weights: Iterable[float], id: int) -> None:
-        """Append one document, whose id is above all earlier ones."""
-        lists = self._lists
-        self._best.clear()
-        for term, weight in zip(terms, weights, strict=True):
-            if (found := lists.get(term)) is None:
-                lists[term] = array("I", (id,)), array("f", (weight,))
-            else:
-                found[0].append(id)
-                found[1].append(weight)
-
-    def remove(self, gone: Gone) -> None:
-        """Drop documents."""
-        self._best.clear()
-        for term, spans in gone.items():
-            if (found := self._lists.get(term)) is not None:
-                ids, weights = found
-                places = _places(ids, spans)
-                _cut(ids, places)
-                _cut(weights, places)
-                if not ids:
-                    del self._lists[term]
-
-    def get(self, term: str) -> tuple[Sequence[int], Sequence[float]]:
-        """(ids, weights) of a term; equally long, maybe empty."""
-        return self._lists.get(term, _NOTHING)
-
-    def best(self, term: str, count: int) -> tuple[Sequence[int], Sequence[float]]:
-        """The same of the `count` highest weights of a term that has more, and of what equals the last of these."""
-        found = self._best.get((term, count))
-        if found is None:
-            if len(self._best) >= _BEST_MAX:
-                self._best.clear()
-            ids, weights = self.get(term)
-            bar = sorted(weights)[-count]
-            chosen = bytes(map(bar.__le__, weights))
-            found = array("I", compress(ids, chosen)), array("f", compress(weights, chosen))
-            self._best[term, count] = found
-        return found
-
-    def saved(self) -> Iterator[bytes]:
-        """See Table."""
-        return _parts(self._lists, lambda lists: [numbers.tobytes() for numbers in lists])
-
-    def restore(self, part: Buffer) -> None:
-        """See Table."""
-        kept = msgspec.msgpack.decode(part, type=dict[str, tuple[bytes, bytes]])
-        self._lists.update((term, (array("I", ids), array("f", weights))) for term, (ids, weights) in kept.items())
-
-
-def _places(ids: array[int], spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Where ids stand, and end."""
-    found, end = [], 0
-    for low, high in spans:
-        start = bisect_left(ids, low, end)
-        end = bisect_left(ids, high, start, min(len(ids), start + high - low))
-        found.append((start, end))
-    return found
-
-
-def _cut(numbers: array[N], places: Sequence[tuple[int, int]]) -> None:
-    """Drop what stands there. What is kept moves once, however many places there are."""
-    to = places[0][0]
-    for (_, end), (start, _) in pairwise(places):
-        numbers[to : to + start - end] = numbers[end:start]
-        to += start - end
-    del numbers[to : places[-1][1]]
-
-
-def _parts(entries: Mapping[str, T], said: Callable[[T], object]) -> Iterator[bytes]:
-    keys = list(entries)
-    for start in range(0, len(keys), _PART):
-        yield msgspec.msgpack.encode({key: said(entries[key]) for key in keys[start : start + _PART]})
 
 
 class Store:
@@ -191,17 +48,18 @@ class Store:
             self.importers,
             self.by_module,
         )
-        self.marks: dict[
-            tuple[str, str], dict[str, tuple[int, int]]
-        ] = {}  # key, value -> path -> how often, first line
+        self.marks: dict[tuple[str, str], dict[str, Mark]] = {}  # key, value -> path -> that mark of the file
         self.mark_counts: dict[tuple[str, str], int] = {}  # key, value -> how often
         self._popular: list[str] = []  # names that most files import, when `importing` was `_popular_of`
         self._popular_of = -1
-        self._bodies: dict[int, Body] = {}
+        # an id is never used again, so nothing in these is ever wrong
+        self.body = lru_cache(_BODIES_MAX)(self._body)
+        self._texts = lru_cache(_TEXTS_MAX)(lambda first: self.files[self._paths[first]].bodies)
         self._said: dict[str, int] = {}  # name -> files in which functions say it, but for those
         self._uncounted: set[str] = set()  # whose names are not counted yet
         self._first: dict[str, int] = {}
         self._paths: dict[int, str] = {}
+        self._same: dict[object, Any] = {}  # what imports say, which many files do
         self._folders: dict[str, list[str]] = {}  # folder -> its files, sorted
         self._next = 1
 
@@ -235,14 +93,21 @@ class Store:
             self._popular_of, self._popular = self.importing, self.importers.fullest(_POPULAR)
         return self._popular
 
-    def body(self, id: int) -> Body:
+    def text(self, id: int) -> str:
+        """The text of a function's body; "" for what is no function."""
+        first = self._first[self.symbols[id].path]
+        return self._texts(first)[id - first]
+
+    def _body(self, id: int) -> Body:
         """What a function's body says; nothing, for what is no function."""
-        found = self._bodies.get(id)
-        if found is None:
-            if len(self._bodies) >= _BODIES_MAX:
-                self._bodies.clear()
-            found = self._bodies[id] = lexing.body(self.symbols[id].body or "")
-        return found
+        return lexing.body(self.text(id))
+
+    def saying(self, name: str) -> Iterator[Record]:
+        """The functions whose bodies have a name in their text."""
+        for record in self.files.values():
+            for symbol, text in zip(record.symbols, record.bodies, strict=True):
+                if name in text:
+                    yield symbol
 
     def said(self, name: str) -> int:
         """The number of files in which functions say a name."""
@@ -272,7 +137,7 @@ class Store:
             self.by_module.add(_modules(record), first)
             for id, symbol in enumerate(record.symbols, first):
                 self.postings.add(symbol.terms.split(), memoryview(symbol.weights).cast("f"), id)
-                symbol.weights = b""  # they are in the postings now
+                symbol.terms, symbol.weights = "", b""  # they are in the postings now
                 self.by_name.append(symbol.name, id)
                 if symbol.returns and symbol.is_callable:
                     self.by_return.add(set(IDENTIFIER.findall(symbol.returns)), id)
@@ -292,9 +157,14 @@ class Store:
         self._paths[first] = record.path
         insort(self._folders.setdefault(record.path.rpartition("/")[0], []), record.path)
         record.marks[:] = [(intern(key), intern(value), count, line) for key, value, count, line in record.marks]
-        for key, value, count, line in record.marks:
-            self.marks.setdefault((key, value), {})[record.path] = count, line
+        for mark in record.marks:
+            key, value, count, _ = mark
+            self.marks.setdefault((key, value), {})[record.path] = mark
             self.mark_counts[key, value] = self.mark_counts.get((key, value), 0) + count
+        for one in record.imports:
+            one.module, one.at = intern(one.module), self._same.setdefault(one.at, one.at)
+            pairs = [(intern(name), intern(bound)) for name, bound in one.names]
+            one.names[:] = [self._same.setdefault(pair, pair) for pair in pairs]
         for id, symbol in enumerate(record.symbols, first):
             symbol.id, symbol.path = id, record.path
             symbol.name, symbol.params = intern(symbol.name), intern(symbol.params)  # as keys of tables, and each other
@@ -332,17 +202,15 @@ class Store:
             for key, value, count, _ in record.marks:
                 del self.marks[key, value][path]
                 self.mark_counts[key, value] -= count
-            terms: set[str] = set()
             parameters: set[str] = set()
             returned: set[str] = set()
             for symbol in record.symbols:
-                terms.update(symbol.terms.split())
                 parameters.update(symbol.params.split())
                 if symbol.is_callable:
                     returned.update(IDENTIFIER.findall(symbol.returns))
                 del self.symbols[symbol.id]
-                self._bodies.pop(symbol.id, None)
             names = {symbol.name for symbol in record.symbols}
+            terms = record.terms.split()
             said = terms, names, parameters, returned, imported(record.imports), _modules(record)  # as `tables`
             for keys, lost in zip(said, gone, strict=True):
                 for key in keys:
@@ -355,15 +223,15 @@ class Store:
 
 def _count(said: dict[str, int], record: FileRecord, by: int) -> None:
     """Add what the functions of a file say to the counts, or take it away."""
-    for name in names_said(record.symbols):
+    for name in names_said(record.bodies):
         said[name] = said.get(name, 0) + by
         if not said[name]:
             del said[name]
 
 
-def names_said(symbols: Iterable[Record]) -> set[str]:
+def names_said(bodies: Iterable[str]) -> set[str]:
     """The names that functions say, and other words and numbers of their text, each once."""
-    return set("\n".join(symbol.body for symbol in symbols if symbol.body).translate(_BETWEEN_NAMES).split())
+    return set("\n".join(bodies).translate(_BETWEEN_NAMES).split())
 
 
 def imported(statements: Iterable[Import]) -> set[str]:

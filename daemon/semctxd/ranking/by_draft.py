@@ -39,7 +39,7 @@ def drafted(signals: Signals) -> None:
     top = max(scores.values(), default=1.0)
     nearest = best(corpus, scores, 200)
     signals.put_all("like the draft", {id: scores[id] / top for id in nearest})
-    functions = {id: scores[id] / top for id in nearest if corpus.store.symbols[id].body is not None}
+    functions = {id: scores[id] / top for id in nearest if corpus.store.symbols[id].is_callable}
     signals.put_all("neighbours of the draft", signals.vote(dict(islice(functions.items(), 20))))
 
 

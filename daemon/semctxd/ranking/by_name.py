@@ -18,7 +18,7 @@ def siblings(signals: Signals) -> None:
     symbols = corpus.store.symbols
     if not question.name:
         return
-    ids = [id for id in corpus.store.by_name.get(question.name) if id != corpus.hidden and symbols[id].body is not None]
+    ids = [id for id in corpus.store.by_name.get(question.name) if id != corpus.hidden and symbols[id].is_callable]
     if not ids or len(ids) > 400:
         return
     own = corpus.named(question.file, question.owner) if question.owner and question.file else None
@@ -80,7 +80,7 @@ def analogy(signals: Signals, likeness: Scores) -> None:
     models.update((id, 1.0) for id in islice(signals.of("same name elsewhere"), 40))
     if question.file:
         resemblance = similarity(signals, likeness)
-        here = {id: min(1.0, resemblance(id)) for id in signals.of("same file") if symbols[id].body is not None}
+        here = {id: min(1.0, resemblance(id)) for id in signals.of("same file") if symbols[id].is_callable}
         models.update((id, here[id]) for id in best(corpus, here, 12))
     for model, weight in models.items():
         theirs = set(subtokens(symbols[model].qualname))

@@ -28,7 +28,7 @@ def file(signals: Signals, likeness: Scores) -> None:
                 signals.put("before", (id,))
         by_distance = sorted(ids, key=lambda id: (abs(symbols[id].line - question.line), symbols[id].line))
         signals.put_all("nearest", {id: 1 / at for at, id in enumerate(by_distance, 1)})
-    functions = [id for id in ids if symbols[id].body is not None]
+    functions = [id for id in ids if symbols[id].is_callable]
     functions.sort(key=lambda id: (abs(symbols[id].line - question.line), symbols[id].line))
     functions = functions[:_FILE_FUNCTIONS]
     resemblance = similarity(signals, likeness)
@@ -104,7 +104,7 @@ def klass(signals: Signals, likeness: Scores) -> None:
     signals.put("same class", [cls, *corpus.members(cls).values()])
     for depth, base in enumerate(corpus.mro(cls)):
         signals.put("own or inherited", [base, *corpus.members(base).values()], 1 / (1 + depth))
-    methods = [id for id in corpus.members(cls).values() if symbols[id].body is not None and id != corpus.hidden]
+    methods = [id for id in corpus.members(cls).values() if symbols[id].is_callable and id != corpus.hidden]
     resemblance = similarity(signals, likeness)
     signals.put_all("class's uses", signals.vote(dict.fromkeys(methods, 1.0)))
     signals.put_all("similar methods of the class", signals.vote({id: resemblance(id) for id in methods}))

@@ -51,7 +51,7 @@ def said_of_parameters(signals: Signals) -> None:
             chains = corpus.body(id).uses
             read.update({chain.split(".")[1].removesuffix("()") for chain in chains if chain.startswith(f"{name}.")})
             if id != corpus.hidden:
-                called.update(_callees(corpus.store.symbols[id].body or "", passed))
+                called.update(_callees(corpus.text(id), passed))
         sharers = 1 + min(len(ids), _SHARERS)
         for signal, counts in (("said of such a parameter", read), ("called with such a parameter", called)):
             for one, count in counts.items():

@@ -22,7 +22,7 @@ def text(signals: Signals) -> None:
     """BM25 of the question against every symbol."""
     symbols = signals.corpus.store.symbols
     scores = signals.scores = search(signals.corpus, signals.question.terms)
-    signals.functions = {id: score for id, score in scores.items() if symbols[id].body is not None}
+    signals.functions = {id: score for id, score in scores.items() if symbols[id].is_callable}
     top = max(scores.values(), default=1.0)
     found = best(signals.corpus, scores, _FOUND)
     signals.put_all("text", {id: scores[id] / top for id in found})
@@ -65,7 +65,7 @@ def related(signals: Signals, likeness: Scores) -> None:
     functions = {id: scores[id] for id in likeness}
     for id in added:
         symbol = symbols[id]
-        if symbol.body is not None and (signals.wants_tests or not is_test(symbol.path)):
+        if symbol.is_callable and (signals.wants_tests or not is_test(symbol.path)):
             functions[id] = scores[id]
     likeness = _of_highest(functions)
     nearest = {id: likeness[id] for id in best(signals.corpus, likeness, _NEIGHBOURS)}

@@ -118,6 +118,9 @@ class Corpus(Protocol):
     def body(self, function: int) -> Body:
         """What a function's body says; nothing, of the hidden one."""
 
+    def text(self, function: int) -> str:
+        """The text of a function's body; nothing, of the hidden one."""
+
     def uses(self, function: int) -> Sequence[int]:
         """The symbols that a function uses, each once, in order."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from functools import lru_cache
 
 from semctxd.ranking.records import Record
 from semctxd.ranking.signals import Signals
@@ -107,9 +106,10 @@ class _Seen:
 
     def of(self, symbol: Record) -> tuple[float, ...]:
         name, path = symbol.name, symbol.path
-        tokens, owner_words, fixed = subtokens(name), _owner_words(symbol), _fixed(symbol)
+        tokens, owner_words = subtokens(name), _owner_words(symbol)
         distinct = frozenset(tokens)
-        parameters = _parameters(symbol)
+        parameters = [one for one in symbol.params.split() if one not in ("self", "cls")]
+        fixed = _fixed(symbol, len(parameters), len(tokens))
         count = len(tokens) or 1
         total = sum(map(self.weigh, tokens)) or 1.0
         said = [token for token in tokens if token in self.said]
@@ -192,13 +192,8 @@ def _owner_words(symbol: Record) -> tuple[str, ...]:
     return subtokens(symbol.owner.rpartition(".")[2])
 
 
-def _parameters(symbol: Record) -> list[str]:
-    return [one for one in symbol.params.split() if one not in ("self", "cls")]
-
-
-@lru_cache(maxsize=1 << 13)
-def _fixed(symbol: Record) -> tuple[float, ...]:
-    """What does not depend on the question. A record never changes; a file that is read again has new ones."""
+def _fixed(symbol: Record, parameters: int, tokens: int) -> tuple[float, ...]:
+    """What does not depend on the question. To keep it would cost more memory than this costs time."""
     name, kind = symbol.name, symbol.kind
     return (
         kind == "class",
@@ -212,8 +207,8 @@ def _fixed(symbol: Record) -> tuple[float, ...]:
         kind == "class" and bool(_EXCEPTION.search(f"{symbol.bases} {name}")),
         name.lower() in _LOGGERS,
         math.log1p(symbol.end - symbol.line),
-        len(_parameters(symbol)),
-        len(subtokens(name)),
+        parameters,
+        tokens,
     )
 
 

@@ -7,6 +7,8 @@ is an attribute of something that was not followed.
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -18,10 +20,12 @@ Style = Literal["", "google", "numpy", "sphinx", "plain"]
 Mark = tuple[str, str, int, int]
 """A convention that a file shows: key, value, how often, 1-based line of the first."""
 
+_BETWEEN = "\0"
+
 Kind = Literal["class", "function", "method", "variable"]
 
 
-class Import(msgspec.Struct, array_like=True, gc=False, frozen=True):
+class Import(msgspec.Struct, array_like=True, gc=False):
     """One import statement."""
 
     module: str  # as written, without the leading dots
@@ -58,10 +62,11 @@ class Record(msgspec.Struct, array_like=True, gc=False, eq=False):
     params: str  # names of the parameters, separated by spaces
     returns: str  # annotation of what a function returns or a variable is
     value: str  # chain of a variable's value
-    body: str | None  # text of a function's body; None for what is no function
+    is_callable: bool  # a function or method
+    assigned: str  # names of attributes of self that a function may assign, separated by spaces
     body_imports: list[Import] | None  # import statements in a function's body
-    terms: str  # its sub-tokens for text search, separated by spaces
-    weights: bytes  # their BM25 weights, float32 in the order of `terms`
+    terms: str  # its sub-tokens for text search, separated by spaces; given up once they are in the tables
+    weights: bytes  # their BM25 weights, float32 in the order of `terms`; given up with them
     id: int = 0
     path: str = ""
 
@@ -74,11 +79,6 @@ class Record(msgspec.Struct, array_like=True, gc=False, eq=False):
     def parameters(self) -> list[tuple[str, str]]:
         """(name, annotation or "") of each parameter."""
         return parameters(self.signature)
-
-    @property
-    def is_callable(self) -> bool:
-        """Whether it is a function or method."""
-        return self.body is not None
 
 
 UNKNOWN = "?"
@@ -94,4 +94,18 @@ class FileRecord(msgspec.Struct, array_like=True, gc=False, frozen=True):
     imports: list[Import]  # at module level, conditional ones included
     marks: list[Mark]  # how it does things
     mentions: str  # see index/closure.py
+    terms: str = ""  # the sub-tokens of all symbols, each once, separated by spaces
+    packed: bytes = b""  # see `pack`; nothing where no body says anything
     more: tuple[Record, ...] = ()  # further definitions of names of `symbols`, which say what these do; with their ids
+
+    @property
+    def bodies(self) -> list[str]:
+        """The text of each symbol's body, in their order; "" for what is no function."""
+        if not self.packed:
+            return [""] * len(self.symbols)
+        return zlib.decompress(self.packed).decode().split(_BETWEEN)
+
+
+def pack(bodies: Iterable[str]) -> bytes:
+    """The texts of bodies, none of which has a NUL, in a third of the memory."""
+    return zlib.compress(_BETWEEN.join(bodies).encode(), 1)

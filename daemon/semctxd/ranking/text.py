@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from sys import intern
 
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 SUBTOKEN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+")
@@ -39,6 +40,7 @@ STOP_WORDS = frozenset(
 )
 
 
+@lru_cache(maxsize=1 << 15)
 def stem(word: str) -> str:
     """`word` without its commonest English endings; at least three letters stay."""
     while word.endswith(_SUFFIXES):
@@ -48,24 +50,18 @@ def stem(word: str) -> str:
                 break
         else:
             break
-    return word
+    return intern(word)  # many words have it
 
 
-@lru_cache(maxsize=1 << 15)
-def _stemmed(part: str) -> str:
-    return stem(part.lower())
-
-
-@lru_cache(maxsize=1 << 15)
 def _significant(part: str) -> str:
     low = part.lower()
     return "" if low in STOP_WORDS or len(low) < 2 else stem(low)
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def subtokens(name: str) -> tuple[str, ...]:
     """The stemmed parts of an identifier: `parseHTTPDate` and `parse_http_date` give the same three."""
-    return tuple(map(_stemmed, SUBTOKEN.findall(name)))
+    return tuple(stem(part.lower()) for part in SUBTOKEN.findall(name))
 
 
 @lru_cache(maxsize=1 << 15)
