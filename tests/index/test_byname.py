@@ -197,6 +197,8 @@ def test_each_definition_of_a_name_is_found_and_shown(grow: Grow) -> None:
     ]  # fmt: skip
     getter, setter = byname.body(live, {"name": "size"})["groups"]
     assert (getter["line"], getter["end_line"], setter["line"], setter["end_line"]) == (2, 4, 6, 8)
+    cut = byname.body(live, {"name": "size", "limits": {"symbols": 1}})
+    assert (cut["groups"], cut["left_out"]) == ([getter], 1)
     (only,) = byname.body(live, {"file": "box.py", "line": 7, "column": 8})["groups"]
     assert only == setter
 

@@ -191,16 +191,19 @@ def _completeness(params: Json) -> Json:
 def body(live: LiveIndex, params: Json) -> Json:
     """The result of `symbols/body`, without `meta`. Raises as `targets`; SymbolNotFound where a position is in none."""
     limits = _limits(params)
-    found = targets(live, params)
-    groups = []
-    for target in found["targets"]:
+    if "name" in params:
+        found = every(live, matching(live, params))
+    else:
+        (target,) = targets(live, params)["targets"]
         symbol = _defined_at(live, target["file"], target["line"], target["column"])
         symbol = symbol or _meant(live, Viewer(live), target)
         if symbol is None:
             where = f"{target['file']}:{target['line']}"
             raise SemctxError("SymbolNotFound", f"No symbol of the repository is named at {where}.")
-        groups += [_body(live, one, limits["lines"]) for one in (every(live, symbol) if "name" in params else [symbol])]
-    return _result(groups, {"left_out": found["left_out"]}, "limits.lines")
+        found = [symbol]
+    kept = found[: limits["symbols"]]
+    groups = [_body(live, one, limits["lines"]) for one in kept]
+    return _result(groups, {"left_out": len(found) - len(kept)}, "limits.lines")
 
 
 def _body(live: LiveIndex, symbol: Record, limit: int) -> Json:

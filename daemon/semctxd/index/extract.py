@@ -86,7 +86,7 @@ class _File:
         self.depth = 0
         self.symbols: dict[str, Record] = {}
         self.more: list[Record] = []
-        self.codes: dict[str, str] = {}  # qualname -> text of a function's body
+        self.codes: dict[str, list[str]] = {}  # qualname -> texts of the bodies of a function's definitions
         self.imports: list[Import] = []
         self.path_terms = words(path.rpartition(".")[0].removesuffix("/__init__").replace("/", " "))
         self.source, self.bodies = outline(self.whole)
@@ -100,7 +100,7 @@ class _File:
     def record(self) -> FileRecord:
         self.walk(self.root, "", False)
         symbols = sorted(self.symbols.values(), key=lambda symbol: (symbol.line, symbol.column))
-        bodies = [self.codes[symbol.qualname] for symbol in symbols]
+        bodies = ["\n".join(self.codes[symbol.qualname]) for symbol in symbols]
         for symbol, body in zip(symbols, bodies, strict=True):
             symbol.assigned = " ".join(assigned(body))
         return FileRecord(
@@ -310,14 +310,14 @@ class _File:
         )
         if first and not gives_way:  # it stands, and says what the others do: a property's setter, another branch's
             if first.is_callable and body is not None:
-                self.codes[qualname] += "\n" + body
-                first.body_imports = [*(first.body_imports or []), *(body_imports or [])] or None
+                self.codes[qualname].append(body)
+                first.body_imports = (first.body_imports or []) + (body_imports or []) or None
             if kind != "variable":
                 self.more.append(symbol)
             return
         symbol.terms, symbol.weights = terms(symbol, self.path_terms)
         self.symbols[qualname] = symbol
-        self.codes[qualname] = body or ""
+        self.codes[qualname] = [body or ""]
 
     # -- imports ----------------------------------------------------------------------------------
 

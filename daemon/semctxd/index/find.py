@@ -19,7 +19,7 @@ _NOTHING_NEAR = 'No name is near it: ask for a part of it with `match` "substrin
 def find(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     """The result of `symbols/find`. Raises SymbolNotFound with the nearest names, or NoSourceFiles."""
     limit = params.get("limits", {}).get("symbols", _DEFAULT_LIMIT)
-    found = [one for symbol in matching(live, params) for one in every(live, symbol)]
+    found = every(live, matching(live, params))
     symbols = [to_json(live, symbol) for symbol in found[:limit]]
     return {"symbols": symbols, "left_out": len(found) - len(symbols), **remark(live.store)}
 

@@ -101,7 +101,9 @@ def _in_order(symbols: Iterable[Record]) -> list[Record]:
 
 def mentions(viewer: Viewer, inside: Record, name: str) -> list[Range]:
     """Where a name stands in a symbol's definitions, from the line after its own name."""
-    return [place for one in every(viewer.live, inside) for place in _named(viewer, one.path, name, one.line, one.end)]
+    return [
+        place for one in every(viewer.live, [inside]) for place in _named(viewer, one.path, name, one.line, one.end)
+    ]
 
 
 def _named(viewer: Viewer, file: str, name: str, first: int, end: int) -> Iterator[Range]:

@@ -9,7 +9,6 @@ from urllib.parse import unquote
 from semctxd.index.live import LiveIndex
 from semctxd.index.said import Contents, Diagnostic, Link, Location, LspRange, understood
 from semctxd.index.source import Source, index_of, show
-from semctxd.index.symbols import definitions
 from semctxd.ranking.records import Record
 
 _SEVERITIES = {1: "error", 2: "warning", 3: "information", 4: "hint"}  # LSP's DiagnosticSeverity
@@ -81,12 +80,15 @@ class Viewer:
 
 def enclosing(live: LiveIndex, file: str, line: int) -> Record | None:
     """The innermost class or function around a line (1-based)."""
-    found = None
-    for symbol in definitions(live, file):
-        if symbol.line > line:
-            break
-        if line <= symbol.end and symbol.kind != "variable":
-            found = symbol
+    found: Record | None = None
+    store = live.store
+    more = store.files[file].more if file in store.files else ()
+    for symbols in (map(store.symbols.__getitem__, store.ids(file)), more):
+        for symbol in symbols:
+            if symbol.line > line:
+                break
+            if line <= symbol.end and symbol.kind != "variable" and (found is None or symbol.line >= found.line):
+                found = symbol
     return found
 
 

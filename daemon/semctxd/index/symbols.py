@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from semctxd.index.live import LiveIndex
@@ -32,9 +34,13 @@ def definitions(live: LiveIndex, file: str) -> list[Record]:
     return sorted([*symbols, *more], key=lambda one: (one.line, one.column)) if more else symbols
 
 
-def every(live: LiveIndex, symbol: Record) -> list[Record]:
-    """A symbol, and the further definitions of its name, such as a property's setter."""
-    return [symbol, *(one for one in live.store.files[symbol.path].more if one.id == symbol.id and one is not symbol)]
+def every(live: LiveIndex, symbols: Iterable[Record]) -> list[Record]:
+    """Symbols, each followed by the further definitions of its name, such as a property's setter."""
+    symbols, further = list(symbols), defaultdict[int, list[Record]](list)
+    for path in {symbol.path for symbol in symbols}:
+        for one in live.store.files[path].more:
+            further[one.id].append(one)
+    return [one for symbol in symbols for one in (symbol, *further.get(symbol.id, ()))]
 
 
 def scope(symbol: Record, question: Question | None) -> str:
