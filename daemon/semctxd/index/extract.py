@@ -7,50 +7,36 @@ piece, what cannot be decoded is replaced.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import tree_sitter_python
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
 from semctxd.index.closure import mentions
 from semctxd.index.decoding import MAX_BYTES, decode
-from semctxd.index.lexing import CHAIN, STRING, assigned
+from semctxd.index.lexing import STRING, assigned
 from semctxd.index.observe import docstring_style, marks
-from semctxd.index.outline import outline
+from semctxd.index.parsed import (
+    ASSIGNMENT,
+    CLASS,
+    DECORATED,
+    DECORATOR,
+    EXPRESSION,
+    FROM,
+    FUNCTION,
+    IDENTIFIER,
+    IMPORT,
+    KEYWORD,
+    NESTING,
+    TUPLES,
+    Parsed,
+)  # fmt: skip
 from semctxd.index.weights import terms
 from semctxd.ranking.records import UNKNOWN, FileRecord, Import, Kind, Record, Style, pack
 from semctxd.ranking.signature import parameter_names
 from semctxd.ranking.text import words
 
-_LANGUAGE = Language(tree_sitter_python.language())
-PARSER = Parser(_LANGUAGE)
-
-
-def _id(kind: str) -> int:
-    found = _LANGUAGE.id_for_node_kind(kind, True)
-    assert found is not None
-    return found
-
-
-_FUNCTION, _CLASS, _DECORATED = _id("function_definition"), _id("class_definition"), _id("decorated_definition")
-_DECORATOR, _COMMENT_NODE, _KEYWORD = _id("decorator"), _id("comment"), _id("keyword_argument")
-_IMPORT, _FROM = _id("import_statement"), _id("import_from_statement")
-_EXPRESSION, _ASSIGNMENT, _STRING, _IDENTIFIER = map(
-    _id, ("expression_statement", "assignment", "string", "identifier")
-)
-_TUPLES = frozenset(map(_id, ("pattern_list", "tuple_pattern", "list_pattern")))
-_ERROR = 65535
-_NESTING = frozenset(
-    map(
-        _id,
-        ("if_statement", "elif_clause", "else_clause", "try_statement", "except_clause", "finally_clause",
-         "with_statement", "for_statement", "while_statement", "block"),
-    )
-) | {_ERROR}  # fmt: skip
 _SPACE = re.compile(r"\s+")
 _GAP = r"(?:#[^\n]*|[\s\\])++"  # white space, comments, lines continued by a backslash
 _JOINED = re.compile(rf"({STRING})|([(\[{{]){_GAP}|{_GAP}([)\]}}])|{_GAP}", re.S)
-_VALUE = re.compile(rf"(?:await\s+)?({CHAIN})(\()?")
 _DOCSTRING = re.compile(
     r"""(?:\s*\#[^\n]*\n)*\s*[rRuU]?(?:\"{3}(.*?)\"{3}|'{3}(.*?)'{3}|"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')\s*(?:\n|;|$|\#)""",
     re.S,
@@ -76,26 +62,18 @@ def extract_text(path: str, text: str) -> FileRecord:
         return FileRecord(path, "", [], [], [], UNKNOWN)
 
 
-class _File:
-    """A file while it is read."""
+class _File(Parsed):
+    """A file whose definitions are gathered."""
 
     def __init__(self, path: str, text: str) -> None:
+        super().__init__(text)
         self.path = path
-        self.text = text
-        self.whole = text.encode("utf-8", "surrogatepass")
         self.depth = 0
         self.symbols: dict[str, Record] = {}
         self.more: list[Record] = []
         self.codes: dict[str, list[str]] = {}  # qualname -> texts of the bodies of a function's definitions
         self.imports: list[Import] = []
         self.path_terms = words(path.rpartition(".")[0].removesuffix("/__init__").replace("/", " "))
-        self.source, self.bodies = outline(self.whole)
-        self.root = PARSER.parse(self.source).root_node
-        if self.bodies and self.root.has_error:
-            self.source, self.bodies = self.whole, {}
-            self.root = PARSER.parse(self.source).root_node
-        self.ascii = text.isascii()
-        self.shown = self.source.decode("ascii") if self.ascii else ""
 
     def record(self) -> FileRecord:
         self.walk(self.root, "", False)
@@ -115,58 +93,26 @@ class _File:
             tuple(self.more),
         )
 
-    # -- small readers ----------------------------------------------------------------------------
-
-    def slice(self, start: int, end: int) -> str:
-        """A part of the source, by bytes."""
-        return self.shown[start:end] if self.ascii else self.source[start:end].decode("utf-8", "replace")
-
-    def of(self, node: Node | None) -> str:
-        return self.slice(node.start_byte, node.end_byte) if node else ""
-
-    def taken_out(self, start: int, end: int) -> str:
-        """A body that the outline is without."""
-        return self.text[start:end] if self.ascii else self.whole[start:end].decode("utf-8", "replace")
-
-    @staticmethod
-    def field(node: Node, name: str) -> Node:
-        """A field that the grammar requires; should error recovery ever leave it out, the node itself."""
-        return node.child_by_field_name(name) or node
-
-    def chain(self, node: Node) -> str:
-        found = _VALUE.match(self.slice(node.start_byte, min(node.end_byte, node.start_byte + 200)))
-        return found[1] + ("()" if found[2] else "") if found else ""
-
-    def position(self, node: Node) -> tuple[int, int]:
-        """0-based line and UTF-16 column."""
-        line, column = node.start_point
-        if not self.ascii:
-            head = self.source[node.start_byte - column : node.start_byte].decode("utf-8", "replace")
-            column = len(head.encode("utf-16-le", "surrogatepass")) // 2
-        return line, column
-
-    # -- definitions ------------------------------------------------------------------------------
-
     def walk(self, node: Node, owner: str, in_class: bool) -> None:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise RecursionError
         for child in node.named_children:
             kind = child.kind_id
-            if kind == _FUNCTION:
+            if kind == FUNCTION:
                 self.function(child, owner, in_class, "")
-            elif kind == _CLASS:
+            elif kind == CLASS:
                 self.klass(child, owner, "")
-            elif kind == _DECORATED:
+            elif kind == DECORATED:
                 self.decorated(child, owner, in_class)
-            elif kind == _EXPRESSION:
+            elif kind == EXPRESSION:
                 for inner in child.named_children[:1]:
-                    if inner.kind_id == _ASSIGNMENT:
+                    if inner.kind_id == ASSIGNMENT:
                         self.variable(inner, owner)
-            elif kind in (_IMPORT, _FROM):
+            elif kind in (IMPORT, FROM):
                 if not owner:
                     self.imports.extend(self.imported(child))
-            elif kind in _NESTING:
+            elif kind in NESTING:
                 self.walk(child, owner, in_class)
         self.depth -= 1
 
@@ -175,11 +121,11 @@ class _File:
         chains = (
             self.chain(inner)
             for child in node.named_children
-            if child.kind_id == _DECORATOR
+            if child.kind_id == DECORATOR
             for inner in child.named_children[:1]
         )
         decorators = " ".join(filter(None, chains))
-        if definition is not None and definition.kind_id == _FUNCTION:
+        if definition is not None and definition.kind_id == FUNCTION:
             self.function(definition, owner, in_class, decorators)
         elif definition is not None:
             self.klass(definition, owner, decorators)
@@ -187,7 +133,7 @@ class _File:
     def klass(self, node: Node, owner: str, decorators: str) -> None:
         name_node, body = self.field(node, "name"), self.field(node, "body")
         listed = node.child_by_field_name("superclasses")
-        bases = [self.chain(child) for child in listed.named_children if child.kind_id != _KEYWORD] if listed else []
+        bases = [self.chain(child) for child in listed.named_children if child.kind_id != KEYWORD] if listed else []
         doc, style = documentation(self.slice(body.start_byte, min(body.end_byte, body.start_byte + 5000)))
         self.add(
             name_node,
@@ -243,8 +189,8 @@ class _File:
 
     def variable(self, node: Node, owner: str) -> None:
         left, value = self.field(node, "left"), node.child_by_field_name("right")
-        for target in left.named_children if left.kind_id in _TUPLES else (left,):
-            if target.kind_id == _IDENTIFIER:
+        for target in left.named_children if left.kind_id in TUPLES else (left,):
+            if target.kind_id == IDENTIFIER:
                 line = self.of(node).partition("\n")[0][:_VARIABLE_MAX]
                 self.add(
                     target,
@@ -255,7 +201,7 @@ class _File:
                     value=self.chain(value) if value is not None else "",
                     returns=self.of(node.child_by_field_name("type")),
                 )
-        if value is not None and value.kind_id == _ASSIGNMENT:  # a = b = value
+        if value is not None and value.kind_id == ASSIGNMENT:  # a = b = value
             self.variable(value, owner)
 
     @staticmethod
@@ -318,34 +264,6 @@ class _File:
         symbol.terms, symbol.weights = terms(symbol, self.path_terms)
         self.symbols[qualname] = symbol
         self.codes[qualname] = [body or ""]
-
-    # -- imports ----------------------------------------------------------------------------------
-
-    def local_imports(self, node: Node) -> Iterator[Node]:
-        for child in node.named_children:
-            if child.kind_id in (_IMPORT, _FROM):
-                yield child
-            elif child.kind_id in _NESTING:
-                yield from self.local_imports(child)
-
-    def imported(self, node: Node) -> Iterator[Import]:
-        line = node.start_point[0] + 1
-        named = node.children_by_field_name("name")
-        if node.kind_id == _IMPORT:
-            for name in named:
-                alias = name.child_by_field_name("alias")
-                module = self.of(name.child_by_field_name("name") if alias else name)
-                yield Import(module, 0, [], self.of(alias) or module.partition(".")[0], line, self.position(name))
-            return
-        text = self.of(node.child_by_field_name("module_name"))
-        module = text.lstrip(". ")
-        level = text[: len(text) - len(module)].count(".")
-        names = []
-        for name in named:
-            alias = name.child_by_field_name("alias")
-            original = self.of(name.child_by_field_name("name") if alias else name)
-            names.append((original, self.of(alias) or original))
-        yield Import(module, level, names or [("*", "*")], "", line, self.position(named[0] if named else node))
 
 
 def _on_one_line(code: str) -> str:

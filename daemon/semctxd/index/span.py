@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tree_sitter import Node
 
-from semctxd.index.extract import PARSER
+from semctxd.index.parsed import PARSER
 from semctxd.index.source import Source, index_of
 from semctxd.ranking.records import Record
 
