@@ -13,7 +13,7 @@ from semctxd.index.live import LiveIndex
 from semctxd.ranking import lexicon
 from semctxd.ranking.features import FEATURES, candidates, columns
 from semctxd.ranking.gather import gather
-from semctxd.ranking.model import Ensemble, Forest, Node, ensembles
+from semctxd.ranking.model import Ensemble, Forest, Node, Packed, ensembles
 from semctxd.ranking.question import Question
 from semctxd.ranking.score import confidence
 from tests.conftest import write
@@ -25,7 +25,7 @@ VALUES = (10, 16, 15, 1, 20, 12, 7)  # of the nodes, then of the leaves
 
 def forest(*trees: tuple[int, ...], bias: float = 0.0) -> Forest:
     values = b64encode(b"".join(struct.pack("<7h", *tree) for tree in trees)).decode()
-    return Forest(0.5, bias, [TREE] * len(trees), values)
+    return Forest(0.5, bias, [Packed(TREE)] * len(trees), values)
 
 
 def leaf(a: float, b: float) -> int:

@@ -6,17 +6,18 @@ import os
 import sys
 from _blake2 import blake2b  # hashlib has the same one, and loads OpenSSL beside it, 4 MB
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from io import FileIO
+from select import select
+from typing import NoReturn
 
 import msgspec
 
+from semctx.framing import Decoder, frame
 from semctxd import tree
 from semctxd.index.decoding import MAX_BYTES
 from semctxd.index.extract import extract
 from semctxd.ranking.records import FileRecord
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
 
 UNREADABLE = b"\0"
 """What stands for the bytes of a file that cannot be read: no source text, and not those of an empty file."""
@@ -28,6 +29,7 @@ _FORKED_MAX = 5000  # files: what is changed while a fork lives is there twice, 
 _FORKS_BYTES, _STARTS_BYTES = 400_000, 2_000_000  # below these, starting processes costs more than it saves
 _WORKERS_MAX = 4
 _BATCH, _BATCH_MAX = 16, 64  # files: what is left of the last ones keeps only one process busy; many share their cost
+_CHUNK_BYTES, _BATCH_BYTES = 1 << 16, 1 << 32  # read at once from a helper; at most, in a batch
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[tuple[bytes, bytes, FileRecord]])
 _HELPER = [sys.executable, "-P", "-c", "from semctxd.index.build import helper; helper()"]
@@ -101,59 +103,61 @@ def _batches(root: bytes, paths: Sequence[bytes]) -> Iterator[list[Read]]:
         yield [one(root, path) for path in paths[start : start + size]]
 
 
-Start = Callable[["Connection", bytes, Sequence[bytes]], Callable[[], object]]
+Start = Callable[[int, bytes, Sequence[bytes]], Callable[[], object]]
 """Starts a helper that does `send` with these; returns what waits for its end."""
 
 
 def _by_helpers(root: bytes, shares: Sequence[Sequence[bytes]], start: Start) -> Iterator[list[Read]]:
-    from multiprocessing.connection import Connection, Pipe, wait  # takes 20 ms, which a start from a snapshot need not
-
-    pipes: dict[Connection, Callable[[], object]] = {}
+    pipes: dict[FileIO, tuple[Decoder, Callable[[], object]]] = {}
     for share in shares:
-        ours, theirs = Pipe(duplex=False)
-        pipes[ours] = start(theirs, root, share)
-        theirs.close()  # so that the end of the helper is the end of the pipe
+        ours, theirs = os.pipe()
+        pipes[FileIO(ours)] = Decoder(_BATCH_BYTES, headers=True), start(theirs, root, share)
+        os.close(theirs)  # so that the end of the helper is the end of the pipe
     while pipes:
-        for pipe in wait(list(pipes)):
-            assert isinstance(pipe, Connection)
-            try:
-                yield _DECODER.decode(pipe.recv_bytes())
-            except EOFError:  # it is done, or died: then this process reads what is missing
+        for pipe in select(list(pipes), (), ())[0]:
+            decoder, wait = pipes[pipe]
+            data = pipe.read(_CHUNK_BYTES)
+            for message in decoder.feed(data):
+                yield _DECODER.decode(message)
+            if not data:  # it is done, or died: then this process reads what is missing
                 pipe.close()
-                pipes.pop(pipe)()
+                del pipes[pipe]
+                wait()
 
 
-def _fork(pipe: Connection, root: bytes, paths: Sequence[bytes]) -> Callable[[], object]:
-    from multiprocessing import get_context
-
-    process = get_context("fork").Process(target=send, args=(pipe, root, paths), daemon=True)
-    process.start()
-    return process.join
+def _fork(sink: int, root: bytes, paths: Sequence[bytes]) -> Callable[[], object]:
+    return partial(os.waitpid, os.fork() or _send_and_end(sink, root, paths), 0)  # multiprocessing takes 2 MB and 20 ms
 
 
-def _start(pipe: Connection, root: bytes, paths: Sequence[bytes]) -> Callable[[], object]:
+def _send_and_end(sink: int, root: bytes, paths: Sequence[bytes]) -> NoReturn:
+    """What a fork does, which holds all that this process does, and must not go on with it."""
+    try:
+        send(sink, root, paths)
+    finally:
+        os._exit(0)
+
+
+def _start(sink: int, root: bytes, paths: Sequence[bytes]) -> Callable[[], object]:
     from subprocess import Popen
     from tempfile import TemporaryFile
 
     with TemporaryFile() as told:
-        told.write(_ENCODER.encode((pipe.fileno(), root, paths)))
+        told.write(_ENCODER.encode((sink, root, paths)))
         told.seek(0)
-        return Popen(_HELPER, stdin=told, pass_fds=[pipe.fileno()]).wait
+        return Popen(_HELPER, stdin=told, pass_fds=[sink]).wait
 
 
 def helper() -> None:
     """What a helper process does that was started: `send`; standard input tells with what."""
-    from multiprocessing.connection import Connection
-
-    fd, root, paths = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=tuple[int, bytes, list[bytes]])
-    send(Connection(fd, readable=False), root, paths)
+    send(*msgspec.msgpack.decode(sys.stdin.buffer.read(), type=tuple[int, bytes, list[bytes]]))
 
 
-def send(pipe: Connection, root: bytes, paths: Sequence[bytes]) -> None:
-    """What a helper process does: send the records of `paths` in batches, then close the pipe."""
-    for batch in _batches(root, paths):
-        pipe.send_bytes(_ENCODER.encode(batch))
-    pipe.close()
+def send(sink: int, root: bytes, paths: Sequence[bytes]) -> None:
+    """What a helper process does: send the records of `paths` in batches, then close the descriptor."""
+    with open(sink, "wb") as pipe:
+        for batch in _batches(root, paths):
+            pipe.write(frame(_ENCODER.encode(batch), headers=True))
+            pipe.flush()
 
 
 def one(root: bytes, path: bytes) -> Read:

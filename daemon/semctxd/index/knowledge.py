@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from semctxd.ranking.text import stem
@@ -14,7 +14,7 @@ _CONFIDENCE = 0.1  # nothing of the repository speaks for it
 
 @lru_cache(maxsize=1)
 def _table() -> dict[str, Any]:
-    return tomllib.loads(files(__package__).joinpath("knowledge.toml").read_text("utf-8"))
+    return tomllib.loads(Path(__file__).with_name("knowledge.toml").read_text("utf-8"))
 
 
 def context(said: list[str], limits: dict[str, int]) -> dict[str, Any]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import tree_sitter_python
 from tree_sitter import Language, Node, Parser
 
+from semctxd import lean
 from semctxd.index.lexing import CHAIN
 from semctxd.index.outline import outline
 from semctxd.ranking.records import Import
+
+# for its queries, which nothing here asks for; 1 MB
+with lean.instead({"importlib.resources": lean.module("importlib.resources", files=None)}):
+    import tree_sitter_python
 
 _LANGUAGE = Language(tree_sitter_python.language())
 PARSER = Parser(_LANGUAGE)

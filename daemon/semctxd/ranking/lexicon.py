@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 
 DIMENSIONS = 64
 _MOST = 24  # so many words are added to a question
@@ -50,4 +50,4 @@ def _said(stem: str) -> str:
 
 @lru_cache(maxsize=1)
 def _text() -> bytes:
-    return files(__package__).joinpath("words.txt").read_bytes()
+    return Path(__file__).with_name("words.txt").read_bytes()

@@ -14,9 +14,11 @@ import struct
 from array import array
 from base64 import b64decode
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from importlib.resources import files
+from pathlib import Path
+from sys import intern
+from typing import Any
 
 import msgspec
 
@@ -27,8 +29,25 @@ Node = tuple[int, int, int]
 """The position of its question, and where the walk goes on if the answer is no, and if it is yes: to the node of that
 position, or to leaf ~n."""
 
+_NODE = struct.Struct("<3h")
 _ABOVE = [bytes(place > border for place in range(256)) for border in range(255)]
 _LANE_MAX = 256  # so many bytes can be added in a lane of 16 bits
+
+
+class Packed(Sequence[Node]):
+    """A tree's nodes, in six bytes each: a tenth of the memory."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._bytes = b"".join(_NODE.pack(*node) for node in nodes)
+
+    def __len__(self) -> int:
+        return len(self._bytes) // _NODE.size
+
+    def __getitem__(self, at: Any) -> Any:
+        return _NODE.unpack_from(self._bytes, at * _NODE.size)
+
+    def __iter__(self) -> Iterator[Any]:
+        return _NODE.iter_unpack(self._bytes)
 
 
 class Forest(msgspec.Struct, frozen=True, dict=True):
@@ -36,7 +55,7 @@ class Forest(msgspec.Struct, frozen=True, dict=True):
 
     unit: float  # of the trees' values
     bias: float  # added to the sum
-    trees: list[list[Node]]  # a tree's nodes, each before those below it; at most 256 leaves
+    trees: Sequence[Sequence[Node]]  # a tree's nodes, each before those below it; at most 256 leaves
     values: str  # base64 of int16: of one tree after the other, the mean of each node, then the value of each leaf
 
     @cached_property
@@ -191,4 +210,12 @@ def _binned(borders: Sequence[float], column: Sequence[float]) -> bytes:
 def ensembles() -> dict[str, Ensemble]:
     """The shipped model: `target` (the place is known), `draft` (and so is a draft), `free` (the place is not); of what
     has no name yet, `bare-target` and `bare`."""
-    return msgspec.json.decode(files(__package__).joinpath("model.json").read_bytes(), type=Model).by_kind()
+    model = msgspec.json.decode(Path(__file__).with_name("model.json").read_bytes(), type=Model)
+    for kind, ensemble in model.ensembles.items():
+        trees = [[Packed(tree) for tree in forest.trees] for forest in ensemble.forests]
+        model.ensembles[kind] = msgspec.structs.replace(
+            ensemble,
+            questions=[(intern(feature), at) for feature, at in ensemble.questions],
+            forests=[msgspec.structs.replace(one, trees=two) for one, two in zip(ensemble.forests, trees, strict=True)],
+        )
+    return model.by_kind()

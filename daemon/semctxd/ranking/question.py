@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from semctxd.ranking import signature as signatures
 from semctxd.ranking.text import IDENTIFIER, subtokens, words
@@ -18,8 +19,7 @@ _CLAUSES_MAX = 14
 _ATTRIBUTE = re.compile(r"([^\W\d]\w*)?(?:\(\))?\s*\.\s*([^\W\d]\w*)")
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, dict=True):
     """What is about to be written, and where. Empty strings stand for what was not said."""
 
     intent: str
@@ -96,8 +96,7 @@ class Question:
         return read_draft(self.draft)
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """Names in a draft, each once, in order."""
 
     calls: dict[str, None]
