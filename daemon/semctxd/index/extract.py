@@ -28,7 +28,7 @@ from semctxd.index.parsed import (
     NESTING,
     TUPLES,
     Parsed,
-)  # fmt: skip
+)
 from semctxd.index.weights import terms
 from semctxd.ranking.records import UNKNOWN, FileRecord, Import, Kind, Record, Style, pack
 from semctxd.ranking.signature import parameter_names
