@@ -75,6 +75,19 @@ def test_install_upgrade_and_uninstall(home: Path, capsys: pytest.CaptureFixture
     assert list(folder.iterdir()) == []
 
 
+def test_what_stands_in_the_place_of_units_is_replaced(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = home / ".config/systemd/user"
+    folder.mkdir(parents=True)
+    (folder / "semctxd.socket").write_bytes(b"\xff")
+    (folder / "semctxd.service").symlink_to("/dev/null")  # it is masked
+    assert main(["service", "status", "--json"]) == 1
+    assert [unit["file"] for unit in answer(capsys)["units"]] == ["another", "another"]
+    assert main(["service", "install", "--json"]) == 0
+    assert [unit["file"] for unit in answer(capsys)["units"]] == ["current", "current"]
+    assert sorted(path.name for path in folder.iterdir()) == ["semctxd.service", "semctxd.socket"]
+    assert not (folder / "semctxd.service").is_symlink()
+
+
 @pytest.mark.parametrize(
     ("properties", "problem"),
     [

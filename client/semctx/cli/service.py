@@ -63,8 +63,10 @@ def install(arguments: Namespace) -> int:
     before = {unit: _file_state(unit) for unit in (SOCKET, SERVICE)}
     for unit, state in before.items():
         if state != "current":
-            with open(os.path.join(folder, unit), "w") as file:
+            path = os.path.join(folder, unit)
+            with open(path + ".new", "w") as file:
                 file.write(rendered(unit))
+            os.replace(path + ".new", path)  # a link there, as of a unit that is masked, is not written through
             done.append(f"wrote {unit}")
     manager = _manager_problem()
     if not manager:
@@ -162,11 +164,12 @@ def _unit(unit: str, properties: dict[str, str]) -> UnitState:
 
 
 def _file_state(unit: str) -> str:
-    try:
-        with open(os.path.join(paths.units_path(), unit)) as file:
-            return "current" if file.read() == rendered(unit) else "another"
-    except FileNotFoundError:
-        return "missing"
+    path = os.path.join(paths.units_path(), unit)
+    if not os.path.isfile(path):
+        return "another" if os.path.lexists(path) else "missing"
+    wanted = rendered(unit).encode()
+    with open(path, "rb") as file:
+        return "current" if file.read(len(wanted) + 1) == wanted else "another"
 
 
 def _check_programs() -> None:
