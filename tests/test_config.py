@@ -128,6 +128,11 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(b"# \xe9")
     with pytest.raises(ConfigError, match="cannot be read: .*utf-8"):
         Sources(os.fspath(path))
+    os.mkfifo(tmp_path / "pipe")  # whose writer nobody waits for
+    for endless in (str(tmp_path / "pipe"), "/dev/zero"):
+        with pytest.raises(ConfigError, match="is no file"):
+            Sources(endless)
+    assert Sources(os.devnull).config == Config()
 
 
 def test_every_problem_is_told_with_its_place(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ class LocalFile(NamedTuple):
 LOCAL_FILES: dict[str, Path] = {".semctx.toml": (), "pyproject.toml": ("tool", "semctx")}
 """Where a workspace's settings stand: the first that has any. In the second they are `[tool.semctx]`."""
 
-_MAX_LOCAL_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 
 
 def load_local(root: str) -> LocalFile | None:
@@ -217,14 +217,19 @@ def overlaid(config: Config, table: dict[str, Any]) -> Config:
     return msgspec.convert(merged(msgspec.to_builtins(config), table), Config)
 
 
-def _read_local(path: str, root: str) -> bytes:
-    if not os.path.realpath(path).startswith(root + "/"):
-        raise ConfigError(f"{path}: leads out of the workspace")
+def read(path: str) -> bytes:
+    """What a configuration file holds. Raises OSError, or ConfigError for what is no file, or too large."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for its writer
     with open(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise ConfigError(f"{path}: is no file")
-        raw = file.read(_MAX_LOCAL_BYTES + 1)
-    if len(raw) > _MAX_LOCAL_BYTES:
-        raise ConfigError(f"{path}: is larger than {_MAX_LOCAL_BYTES} bytes")
+        raw = file.read(_MAX_BYTES + 1)
+    if len(raw) > _MAX_BYTES:
+        raise ConfigError(f"{path}: is larger than {_MAX_BYTES} bytes")
     return raw
+
+
+def _read_local(path: str, root: str) -> bytes:
+    if not os.path.realpath(path).startswith(root + "/"):
+        raise ConfigError(f"{path}: leads out of the workspace")
+    return read(path)

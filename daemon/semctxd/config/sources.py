@@ -6,13 +6,14 @@ read again; if it is wrong then, what held before still holds.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
 
-from semctxd.config.schema import Config
+from semctxd.config.schema import Config, read
 from semctxd.config.tables import Path, Problem, Source, kind_of, leaves, merged, problems, refuse
 from semctxd.errors import ConfigError
 
@@ -74,11 +75,10 @@ def _nearest(origins: Mapping[Path, str], path: Path) -> str:
 
 
 def _of_file(path: str | None) -> list[Layer]:
-    if path is None:
+    if path is None or path == os.devnull:  # which is no file, and is said for none
         return []
     try:
-        with open(path, "rb") as file:
-            source = Source(path, file.read().decode())
+        source = Source(path, read(path).decode())
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
