@@ -62,6 +62,8 @@ def test_a_log_that_cannot_be_opened_does_not_keep_it_from_starting(tmp_path: Pa
     (tmp_path / "file").write_text("")
     code = "import sys; from semctxd.detach import detach; detach(sys.argv[1]).ready()"
     assert start(tmp_path / "file" / "log", code=code).returncode == 0
+    os.mkfifo(tmp_path / "pipe")  # whose reader nobody waits for
+    assert start(tmp_path / "pipe", code=code).returncode == 0
 
 
 def test_the_starter_passes_on_why_a_daemon_failed(tmp_path: Path) -> None:

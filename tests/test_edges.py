@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import psutil
@@ -447,9 +448,11 @@ def test_a_daemon_that_is_killed_again_and_again_loses_no_request_that_is_retrie
     each, threads = 500, 4
     answered = [0] * threads
     retried = [0] * threads
+    connected = Barrier(threads + 1)  # a daemon that is killed at its start is an error of who connects
 
     def work(at: int) -> None:
         with semctx.connect(str(repo)) as daemon:
+            connected.wait(PATIENCE_S)
             while answered[at] < each:
                 try:
                     found = daemon.find("Order" if answered[at] % 2 else "parse_price")
@@ -464,6 +467,7 @@ def test_a_daemon_that_is_killed_again_and_again_loses_no_request_that_is_retrie
 
     with ThreadPoolExecutor(threads) as pool:
         working = [pool.submit(work, at) for at in range(threads)]
+        connected.wait(PATIENCE_S)
         lock, killed = Path(os.environ["SEMCTX_SOCKET"] + ".lock"), set[int]()
         for number in range(1, 5):
             eventually(lambda number=number: sum(answered) > number * 80, "they go on")

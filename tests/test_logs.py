@@ -97,11 +97,13 @@ def test_a_standard_error_that_was_closed_loses_lines_not_requests() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "on\n"
 
 
+@pytest.mark.parametrize("name", ["file/log", "pipe"])
 def test_a_file_that_cannot_be_opened_is_said_on_standard_error(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     (tmp_path / "file").touch()
-    path = str(tmp_path / "file" / "log")
+    os.mkfifo(tmp_path / "pipe")
+    path = str(tmp_path / name)
     logs.configure("info", path)
     logs.get("rpc").info("request")
     said = [json.loads(line) for line in capfd.readouterr().err.splitlines()]

@@ -71,7 +71,8 @@ def detach(log_path: str) -> Ready:
         os.dup2(null, standard)
     with suppress(OSError):
         os.makedirs(os.path.dirname(log_path), 0o700, exist_ok=True)
-        os.dup2(os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), 2)
+        # a pipe would wait for its reader
+        os.dup2(os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600), 2)
     _close_all_but(fd)
     return Ready(fd)
 

@@ -7,10 +7,12 @@ through the standard library lands in the same place, from warnings upwards: bel
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import logging.handlers
 import os
 import select
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -172,6 +174,8 @@ def _handler(path: str | None) -> tuple[logging.Handler, OSError | None]:
         return _StandardError(), None
     try:
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        if os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode):
+            raise OSError(errno.EINVAL, "is a pipe, whose reader nobody waits for", path)
         return (
             logging.handlers.RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES - 1, encoding="utf-8"),
             None,
