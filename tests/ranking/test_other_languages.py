@@ -83,15 +83,15 @@ def definition(node: Node, name: Node, kind: Kind, data: bytes) -> tuple[Record,
     body = data[inner.start_byte : inner.end_byte].decode() if inner and is_callable else ""
     owner = node.parent.parent if kind == "method" and node.parent else None
     owner_name = owner.child_by_field_name("name") if owner else None
+    owned_by = data[owner_name.start_byte : owner_name.end_byte].decode() if owner_name else ""
     own = data[name.start_byte : name.end_byte].decode()
-    qualname = f"{data[owner_name.start_byte : owner_name.end_byte].decode()}.{own}" if owner_name else own
     comment = (
         data[: node.start_byte].decode().rpartition("/**")[2]
         if data[: node.start_byte].rstrip().endswith(b"*/")
         else ""
     )
     record = Record(
-        own, qualname, kind, name.start_point[0] + 1, name.start_point[1], node.end_point[0] + 1,
+        own, owned_by, kind, name.start_point[0] + 1, name.start_point[1], node.end_point[0] + 1,
         text.partition("{")[0].strip(), comment.partition("*/")[0].strip(), "", "", "", "", "", "",
         is_callable, "", None, "", b"",
     )  # fmt: skip

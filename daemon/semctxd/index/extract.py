@@ -235,7 +235,7 @@ class _File(Parsed):
         line, column = self.position(name_node)
         symbol = Record(
             name=name,
-            qualname=qualname,
+            owner=owner,
             kind=kind,
             line=line + 1,
             column=column,

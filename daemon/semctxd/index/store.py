@@ -168,8 +168,7 @@ class Store:
         for id, symbol in enumerate(record.symbols, first):
             symbol.id, symbol.path = id, record.path
             symbol.name, symbol.params = intern(symbol.name), intern(symbol.params)  # as keys of tables, and each other
-            if symbol.qualname == symbol.name:
-                symbol.qualname = symbol.name
+            symbol.owner = intern(symbol.owner)
             self.symbols[id] = symbol
         ids = {symbol.qualname: symbol.id for symbol in record.symbols} if record.more else {}
         for symbol in record.more:

@@ -49,7 +49,7 @@ class Record(msgspec.Struct, array_like=True, gc=False, eq=False):
     """One definition. `id` and `path` are set by the index that takes it in."""
 
     name: str
-    qualname: str
+    owner: str  # the qualname of the class that it stands in, or ""
     kind: Kind
     line: int  # 1-based, of the name
     column: int  # 0-based, UTF-16, of the name
@@ -71,9 +71,9 @@ class Record(msgspec.Struct, array_like=True, gc=False, eq=False):
     path: str = ""
 
     @property
-    def owner(self) -> str:
-        """The qualname of the class that it stands in, or ""."""
-        return self.qualname.rpartition(".")[0]
+    def qualname(self) -> str:
+        """The name, after those of the classes that it stands in."""
+        return f"{self.owner}.{self.name}" if self.owner else self.name
 
     @property
     def parameters(self) -> list[tuple[str, str]]:
