@@ -32,7 +32,7 @@ DOCUMENT = "docs/benchmarks.md"
 ALL = "all"
 """Every benchmark that has a place in the document."""
 
-OF_RANKING = ("mine", "words", "train", "relevance", "worth")
+OF_RANKING = ("mine", "words", "train", "imports", "relevance", "worth")
 """Each is the module bench/NAME.py with options of its own: `main(arguments: list[str]) -> int`."""
 
 

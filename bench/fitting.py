@@ -193,18 +193,26 @@ def _apart(fitted: Ensemble) -> list[Ensemble]:
 
 
 def platt(scores: npt.NDArray[np.float64], used: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """(slope, offset) of the logistic regression of `used` on the scores (Platt, 1999), by Newton's method."""
-    x = np.stack([scores, np.ones_like(scores)], 1)
-    beta = np.array([1.0, 0.0])
+    """(slope, offset) of the logistic regression of `used` on the scores (Platt, 1999)."""
+    (slope,), offset = logistic(scores[:, None], used, 0.0)
+    return slope, offset
+
+
+def logistic(values: npt.NDArray[np.float64], used: npt.NDArray[np.bool_], ridge: float) -> tuple[list[float], float]:
+    """(weight of each column, offset) of the logistic regression of `used` on rows of values, by Newton's method;
+    `ridge`: the penalty on squares of weights of standardised columns."""
+    spread = values.std(0) + 1e-9
+    x = np.hstack([values / spread, np.ones((len(values), 1))])
+    penalty = np.diag([ridge + 1e-9] * values.shape[1] + [1e-9])
+    beta = np.zeros(x.shape[1])
     for _ in range(50):
         chance = 1 / (1 + np.exp(-(x @ beta)))
-        gradient = x.T @ (used - chance)
-        hessian = (x * (chance * (1 - chance))[:, None]).T @ x + 1e-9 * np.eye(2)
-        step = np.linalg.solve(hessian, gradient)
+        gradient = x.T @ (used - chance) - penalty @ beta
+        step = np.linalg.solve((x * (chance * (1 - chance))[:, None]).T @ x + penalty, gradient)
         beta += step
         if math.isclose(float(np.abs(step).max()), 0.0, abs_tol=1e-9):
             break
-    return float(beta[0]), float(beta[1])
+    return [float(weight) for weight in beta[:-1] / spread], float(beta[-1])
 
 
 def bar_of(scores: npt.NDArray[np.float64], used: npt.NDArray[np.bool_], precision: float, least: int = 20) -> float:

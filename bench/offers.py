@@ -31,25 +31,31 @@ def names(text: str) -> set[Name]:
     return found
 
 
+def needed(original: str, hidden: str) -> set[Name]:
+    """What only a hidden body needs of its file's imports."""
+    return names(original) - names(hidden)
+
+
 def judge(original: str, hidden: str, patterns: Sequence[dict[str, Any]]) -> Offer:
     """What a body needed, and whether the patterns offer it. A relative import is the same as the absolute one that
     ends alike."""
-    kept = names(hidden)
-    needed = names(original) - kept
+    kept, wanted = names(hidden), needed(original, hidden)
     offered = [
         (pattern["module"], name)
         for pattern in patterns[:FIRST]
         for name in (pattern["names"] or [""])
         if not _is_in((pattern["module"], name), kept)
     ]
-    return Offer(len(needed), sum(any(_same(one, other) for other in offered) for one in needed), len(offered))
+    found = sum(any(is_same(one, other) for other in offered) for one in wanted)
+    return Offer(len(wanted), found, len(offered))
 
 
 def _is_in(offered: Name, there: Iterable[Name]) -> bool:
-    return any(_same(one, offered) for one in there)
+    return any(is_same(one, offered) for one in there)
 
 
-def _same(needed: Name, offered: Name) -> bool:
+def is_same(needed: Name, offered: Name) -> bool:
+    """Whether they import the same. A relative import is the same as the absolute one that ends alike."""
     module, name = needed
     return name == offered[1] and f".{offered[0]}".endswith(f".{module}" if module else "")
 

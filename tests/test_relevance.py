@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import train
+from bench import imports, train
 from bench.examples import NEUTRAL, USED, Example, of_repository
-from bench.fitting import Settings, encode, export, of_kind, platt, table_of
+from bench.fitting import Settings, encode, export, logistic, of_kind, platt, table_of
 from bench.masking import find, mask, undocumented
 from bench.mine import mine
 from bench.offers import judge
@@ -24,6 +24,7 @@ from bench.scoring import Answer, Judged, averages, half_interval, score, tier
 from bench.tasks import BARE, FORMS, Task, load, question, write
 from bench.worth import GROUPS, figures
 
+from semctxd.index import wanted
 from semctxd.ranking.features import FEATURES
 from semctxd.ranking.model import Model
 
@@ -157,6 +158,9 @@ def test_honest_log_odds() -> None:
     used = dice.random(4000) < 1 / (1 + np.exp(-(2 * scores - 1)))
     slope, offset = platt(scores, used)
     assert abs(slope - 2) < 0.2 and abs(offset + 1) < 0.2
+    values = np.stack([scores / 10, dice.normal(size=4000)], 1)
+    (tells, tells_nothing), offset = logistic(values, used, 1.0)
+    assert abs(tells - 20) < 2 and abs(tells_nothing) < 0.2 and abs(offset + 1) < 0.2
 
 
 # -- a small world in which a function called after a thing uses the thing's helper
@@ -228,6 +232,20 @@ def test_tasks_are_mined_from_documented_functions(folder: Path) -> None:
     again = mine("pack1", folder / "repositories" / "pack1", 9, seed=1)
     assert again == [task for task in tasks if task["repository"] == "pack1"]
     assert mine("pack1", folder / "repositories" / "pack1" / "nothing", 9, seed=1) == []
+
+
+def test_weights_of_imports_are_fitted_to_what_bodies_need(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = []
+    for threads in ("1", "2"):
+        assert imports.main(["--mined", str(folder), "--threads", threads]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    made: dict[str, Any] = {}
+    exec(printed[0], made)
+    assert list(made["WEIGHTS"]) == list(wanted.WEIGHTS)
+    said = {name for name, weight in made["WEIGHTS"].items() if weight}
+    assert made["WEIGHTS"]["likely symbol"] > 0 and {"files", "words of its name said"} <= said and made["OFFSET"] < 0
+    assert printed[0].startswith("# ") and ", 96 of them needed" in printed[0].partition("\n")[0]
 
 
 def test_examples_are_the_products_candidates_with_what_is_used(examples: list[Example]) -> None:

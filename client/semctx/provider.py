@@ -263,5 +263,5 @@ def _usage(found: PlacesResult, name: str) -> str:
 
 
 def _evidence(count: int, evidence: list[str]) -> str:
-    where = f", such as {evidence[0]}" if evidence else ""
+    where = f", {'such as' if count else 'defined at'} {evidence[0]}" if evidence else ""
     return f"in {count} {'file' if count == 1 else 'files'}{where}"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from semctx.context import SemanticContext
-from semctxd.index import store
+from semctxd.index import imports, store
 from semctxd.index.answer import context, relevant_files
 from semctxd.index.budget import cut
 from semctxd.index.live import LiveIndex
@@ -290,9 +290,54 @@ def test_imports_are_mined_with_evidence(grow: Grow) -> None:
     assert patterns["decimal"]["statement"] == "from decimal import Decimal"
 
 
-def test_a_file_never_imports_itself(grow: Grow) -> None:
+def test_a_file_never_imports_itself_nor_what_it_has(grow: Grow) -> None:
     modules = [one["module"] for one in ask(grow(SHOP), targetFile="shop/money.py")["imports"]]
-    assert "shop.money" not in modules
+    assert "shop.errors" in modules
+    assert "shop.money" not in modules and "decimal" not in modules
+    live = grow({"a.py": "def wrap(): ...\n", "b.py": "from a import wrap\nwrap()\n", "c.py": "def wrap(): ...\n"})
+    for target, is_offered in (("c.py", False), ("d.py", True)):
+        statements = [one["statement"] for one in ask(live, intent="wrap", targetFile=target)["imports"]]
+        assert ("from a import wrap" in statements) is is_offered
+
+
+def test_what_nobody_imports_is_offered_from_where_it_is_defined(grow: Grow) -> None:
+    live = grow({"coins.py": "\ndef count_coins(purse):\n    '''Count the coins of a purse.'''\n    return 1\n"})
+    (found,) = ask(live, intent="Count the coins of a purse", targetFile="till.py")["imports"]
+    assert found["statement"] == "from coins import count_coins"
+    assert (found["count"], found["evidence"], found["at"]) == (0, ["coins.py:2"], [1, 4])
+
+
+def test_an_import_of_a_far_file_among_many_others_has_its_evidence(
+    grow: Grow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "_IMPORTERS", 2)
+    near = {f"near/m{at}.py": "from other import pack\n" for at in range(5)}
+    far = "from zone.tools import pack\ndef fold_shirt():\n    '''Fold a shirt.'''\n    return pack()\n"
+    live = grow({**near, "zone/__init__.py": "", "zone/far.py": far})
+    found = ask(live, intent="Fold a shirt", targetFile="near/new.py")["imports"]
+    (evidence,) = (one["evidence"] for one in found if one["module"] == "zone.tools")
+    assert evidence == ["zone/far.py:1"]
+
+
+def test_of_one_module_few_names_are_offered_and_each_in_one_spelling(grow: Grow) -> None:
+    live = grow(
+        {
+            "box.py": "".join(f"def open_box_{at}():\n    '''Open a box.'''\n" for at in range(8)),
+            "user.py": "from box import open_box_1 as opened, open_box_2 as opened\n",
+        }
+    )
+    found = ask(live, intent="Open a box", targetFile="till.py")["imports"]
+    bound = [name.rpartition(" ")[2] for one in found for name in one["statement"].partition("import ")[2].split(", ")]
+    assert 1 < len(bound) == len(set(bound)) <= 4
+    assert all(len(one["names"]) <= 3 for one in found)
+
+
+def test_a_draft_speaks_for_imports(grow: Grow) -> None:
+    files = {f"m{at}.py": f"import zlib\nimport bz2\n\ndef f{at}():\n    pass\n" for at in range(3)}
+    asked = {"intent": "Zlib or bz2", "targetFile": "new.py"}
+    live = grow(files)
+    for module in ("bz2", "zlib"):
+        assert ask(live, **asked, draft=f"{module}.compress(data)")["imports"][0]["module"] == module
 
 
 def test_relative_and_renamed_imports_can_be_pasted(grow: Grow) -> None:

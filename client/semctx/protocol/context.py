@@ -49,13 +49,13 @@ class FileScore(TypedDict):
 
 
 class ImportPattern(TypedDict):
-    """An import that code in this place would have."""
+    """An import that code in this place would need and does not have."""
 
     module: str
-    names: list[str]
+    names: list[str]  # at most three; empty for the module itself
     statement: str  # can be pasted as it is
     count: int  # how many files have it, of the nearest 300 that import something of that name
-    evidence: list[str]  # path:line
+    evidence: list[str]  # path:line; the definition, where no file has it yet
     checked: bool  # the language server resolved it
 
 

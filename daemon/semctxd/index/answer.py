@@ -46,7 +46,7 @@ def context(live: LiveIndex, params: dict[str, Any]) -> dict[str, Any]:
     parts = {
         "symbols": [_symbol(live, question, one, explain) for one in wanted],
         "files": files[: limits.get("files", _FILES)],
-        "imports": imports.patterns(live, signals, ranked)[:most_imports] if most_imports else [],
+        "imports": imports.patterns(live, signals, ranked, most_imports) if most_imports else [],
         "conventions": conventions.mine(live, question.file)[:most_conventions] if most_conventions else [],
     }
     if "tokens" in limits:

@@ -12,9 +12,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from semctxd.index.added import Named, added, concerned, nearest, without
-from semctxd.index.imports import names_of
 from semctxd.index.live import LiveIndex
 from semctxd.index.source import Source, show
+from semctxd.index.wanted import names_of
 
 Json = dict[str, Any]
 
