@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import NamedTuple
 
 from semctxd.index.live import LiveIndex
@@ -65,8 +64,7 @@ class Wanted:
         self.defined: dict[Name, int] = {}  # the likely symbol that a name means
         self._live = live
         self._signals = signals
-        self._names = cache(self._names_of)
-        self._said_of = cache(self._said_of_name)
+        self._imported: dict[str, list[Name]] = {}
         for id, (own, member) in self._likely(ranked).items():
             name = self._spelled(id)
             self.defined.setdefault(name, id)
@@ -148,9 +146,13 @@ class Wanted:
             return set()
         return {*self.resolver.scope(self.target), *(name.bound for name in self._names(self.target))}
 
-    def _names_of(self, path: str) -> list[Name]:
+    def _names(self, path: str) -> list[Name]:
         """What a file imports."""
-        return [name for one in self.resolver.imports(path) for name in names_of(self._live, path, one)]
+        found = self._imported.get(path)
+        if found is None:
+            found = [name for one in self.resolver.imports(path) for name in names_of(self._live, path, one)]
+            self._imported[path] = found
+        return found
 
     def _by_itself(self, name: Name) -> Reasons:
         draft = self._signals.question.drafted
@@ -165,7 +167,7 @@ class Wanted:
             "a module": float(not name.name),
         }
 
-    def _said_of_name(self, name: str) -> tuple[float, float]:
+    def _said_of(self, name: str) -> tuple[float, float]:
         """How telling the words of a name are that the question says, and their share of all of its words."""
         terms, telling = self._signals.question.terms, self._signals.idf
         tokens = sorted(set(subtokens(name)))
