@@ -319,6 +319,15 @@ def test_an_import_of_a_far_file_among_many_others_has_its_evidence(
     assert evidence == ["zone/far.py:1"]
 
 
+def test_what_no_statement_can_name_is_not_offered(grow: Grow) -> None:
+    names = ("my-tool", "1st", "class", "tool")
+    files = {f"{name}.py": f"def fold_{at}():\n    '''Fold a shirt.'''\n" for at, name in enumerate(names)}
+    files["user.py"] = "from . import shirts\ndef fold_all():\n    '''Fold all shirts.'''\n    shirts.fold()\n"
+    found = ask(grow(files), intent="Fold a shirt", targetFile="new.py")["imports"]
+    modules = {one["module"] for one in found} - {"shop.cart", "shop.orders", "shop.money", "shop.errors"}
+    assert modules == {"tool", "user"}
+
+
 def test_of_one_module_few_names_are_offered_and_each_in_one_spelling(grow: Grow) -> None:
     live = grow(
         {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from keyword import iskeyword
 from typing import NamedTuple
 
 from semctxd.index.live import LiveIndex
@@ -78,7 +79,7 @@ class Wanted:
         self.reasons = {
             name: {**reasons, **self._by_itself(name)}
             for name, reasons in self.reasons.items()
-            if name.bound not in there and name.module not in left_out
+            if name.bound not in there and name.module not in left_out and _can_be_said(name.module)
         }
 
     def _say(self, reason: str, shares: Mapping[Name, float]) -> None:
@@ -173,6 +174,11 @@ class Wanted:
         tokens = sorted(set(subtokens(name)))
         said = sum(min(1.0, terms[token]) * telling[token] for token in tokens if token in terms)
         return said, said and said / sum(telling[token] for token in tokens)
+
+
+def _can_be_said(module: str) -> bool:
+    """Whether an absolute import can name a module: not a script with a dash, nor what stands above all of them."""
+    return all(part.isidentifier() and not iskeyword(part) for part in module.split("."))
 
 
 def names_of(live: LiveIndex, path: str, statement: Import) -> list[Name]:
