@@ -28,12 +28,12 @@ PATIENCE_S = 60.0  # how long a condition may take on a busy machine; no test wa
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background deaf to it
 
 
-def eventually(condition: Callable[[], Any], what: str) -> Any:
+def eventually(condition: Callable[[], Any], what: str, every_s: float = 0.005) -> Any:
     """The first true value of `condition()`."""
     until = time.monotonic() + PATIENCE_S
     while not (value := condition()):
         assert time.monotonic() < until, f"still not: {what}"
-        time.sleep(0.005)  # the condition is of another process, which tells nobody
+        time.sleep(every_s)  # the condition is of another process, which tells nobody
     return value
 
 

@@ -172,12 +172,6 @@ def test_a_killed_daemon_leaves_no_process(repo: Path, tmp_path: Path) -> None:
                 client.ask("lsp/request", **hover(root))
         client.ask("symbols/find", root=str(repo), name="Order")
         process = psutil.Process(daemon.pid)
-        [shell] = [child for child in process.children() if child.name() == "sh"]
-        shell.kill()
-        shell.wait(PATIENCE_S)
-        eventually(
-            lambda: [child for child in process.children() if child.name() == "sh"], "another watches in its place"
-        )
 
         def stopped() -> bool:
             return any(child.status() == psutil.STATUS_STOPPED for child in process.children())
@@ -185,6 +179,12 @@ def test_a_killed_daemon_leaves_no_process(repo: Path, tmp_path: Path) -> None:
         eventually(stopped, "one is stopped")
         children = process.children(recursive=True)
         assert len(children) == 6
+        [shell] = [child for child in children if child.name() == "sh"]
+        shell.kill()
+        shell.wait(PATIENCE_S)
+        eventually(  # without a rest: what is there and was told nothing yet is no use
+            lambda: any(child.name() == "sh" for child in process.children()), "another watches in its place", every_s=0
+        )
         os.kill(daemon.pid, signal.SIGKILL)
         daemon.process.wait(PATIENCE_S)
         assert psutil.wait_procs(children, PATIENCE_S)[1] == []

@@ -13,10 +13,11 @@ from typing import cast
 
 _SCRIPT = """\
 trap '' HUP INT TERM
+groups=$*
 while read -r line; do groups=$line; done
 for group in $groups; do kill -s KILL -- "-$group"; done
 """
-"""Each line names all groups, and the last one counts. Signals that are meant for the daemon are not for it."""
+"""Its arguments name all groups, as does each line; the last one counts. The daemon's signals are not for it."""
 
 
 class Warden:
@@ -34,7 +35,7 @@ class Warden:
             if not self._closed and (self._shell is None or self._shell.stdin.is_closing()):
                 _, self._shell = await asyncio.get_running_loop().subprocess_exec(
                     _Shell,
-                    *("/bin/sh", "-c", _SCRIPT),
+                    *("/bin/sh", "-c", _SCRIPT, "sh", *map(str, self._groups)),
                     env={},
                     cwd="/",
                     stdout=asyncio.subprocess.DEVNULL,
