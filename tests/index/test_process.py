@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 
 from semctx.framing import Decoder, frame
 from semctxd.index import __main__ as main
-from tests.conftest import write
+from tests.conftest import PATIENCE_S, eventually, write
 from tests.index.conftest import Grow
 from tests.index.test_answer import SHOP
 
@@ -71,6 +72,22 @@ def indexer(tmp_path: Path) -> Iterator[Indexer]:
     yield running
     if running.child.poll() is None:
         running.end()
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one processor reads as fast alone")
+def test_helpers_end_with_an_indexer_that_was_killed(tmp_path: Path) -> None:
+    text = "".join(f"def number_{number}(value): return other_{number}(value)\n" for number in range(5000))
+    write(tmp_path, {f"{number}.py": text for number in range(40)})
+    running = Indexer(tmp_path)
+    process = psutil.Process(running.child.pid)
+    running.send(id=1, method="statistics", params={})
+    eventually(lambda: len(process.children()) > 1, "helpers read")
+    process.suspend()  # so that they have more to say than a pipe holds
+    helpers = process.children()
+    assert len(helpers) > 1
+    process.kill()
+    running.end()
+    assert psutil.wait_procs(helpers, PATIENCE_S)[1] == []
 
 
 def test_it_answers_changes_and_ends_with_its_input(indexer: Indexer, tmp_path: Path) -> None:

@@ -103,15 +103,16 @@ def _batches(root: bytes, paths: Sequence[bytes]) -> Iterator[list[Read]]:
         yield [one(root, path) for path in paths[start : start + size]]
 
 
-Start = Callable[[int, bytes, Sequence[bytes]], Callable[[], object]]
-"""Starts a helper that does `send` with these; returns what waits for its end."""
+Start = Callable[[Sequence[int], int, bytes, Sequence[bytes]], Callable[[], object]]
+"""Starts a helper that has not these descriptors, and does `send` with the others; returns what waits for its end."""
 
 
 def _by_helpers(root: bytes, shares: Sequence[Sequence[bytes]], start: Start) -> Iterator[list[Read]]:
     pipes: dict[FileIO, tuple[Decoder, Callable[[], object]]] = {}
     for share in shares:
         ours, theirs = os.pipe()
-        pipes[FileIO(ours)] = Decoder(_BATCH_BYTES, headers=True), start(theirs, root, share)
+        reading = [ours, *(pipe.fileno() for pipe in pipes)]
+        pipes[FileIO(ours)] = Decoder(_BATCH_BYTES, headers=True), start(reading, theirs, root, share)
         os.close(theirs)  # so that the end of the helper is the end of the pipe
     while pipes:
         for pipe in select(list(pipes), (), ())[0]:
@@ -125,19 +126,22 @@ def _by_helpers(root: bytes, shares: Sequence[Sequence[bytes]], start: Start) ->
                 wait()
 
 
-def _fork(sink: int, root: bytes, paths: Sequence[bytes]) -> Callable[[], object]:
-    return partial(os.waitpid, os.fork() or _send_and_end(sink, root, paths), 0)  # multiprocessing takes 2 MB and 20 ms
+def _fork(reading: Sequence[int], sink: int, root: bytes, paths: Sequence[bytes]) -> Callable[[], object]:
+    # multiprocessing takes 2 MB and 20 ms
+    return partial(os.waitpid, os.fork() or _send_and_end(reading, sink, root, paths), 0)
 
 
-def _send_and_end(sink: int, root: bytes, paths: Sequence[bytes]) -> NoReturn:
+def _send_and_end(reading: Sequence[int], sink: int, root: bytes, paths: Sequence[bytes]) -> NoReturn:
     """What a fork does, which holds all that this process does, and must not go on with it."""
     try:
+        for descriptor in reading:  # else it would not learn that this process has ended
+            os.close(descriptor)
         send(sink, root, paths)
     finally:
         os._exit(0)
 
 
-def _start(sink: int, root: bytes, paths: Sequence[bytes]) -> Callable[[], object]:
+def _start(_: Sequence[int], sink: int, root: bytes, paths: Sequence[bytes]) -> Callable[[], object]:
     from subprocess import Popen
     from tempfile import TemporaryFile
 
