@@ -328,6 +328,14 @@ def test_what_no_statement_can_name_is_not_offered(grow: Grow) -> None:
     assert modules == {"tool", "user"}
 
 
+def test_what_a_relative_import_wants_from_above_all_packages_is_not_offered(grow: Grow) -> None:
+    folding = "from {}steam import iron_shirt\ndef fold_all():\n    '''Fold all shirts.'''\n    iron_shirt()\n"
+    for dots, offered in ((2, ["from wash.steam import iron_shirt"]), (4, [])):
+        files = {"wash/__init__.py": "", "wash/dry/__init__.py": "", "wash/dry/fold.py": folding.format("." * dots)}
+        found = ask(grow(files), intent="Fold a shirt", targetFile="new.py", draft="iron_shirt()")["imports"]
+        assert [one["statement"] for one in found if "iron_shirt" in one["names"]] == offered
+
+
 def test_of_one_module_few_names_are_offered_and_each_in_one_spelling(grow: Grow) -> None:
     live = grow(
         {

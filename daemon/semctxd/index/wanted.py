@@ -190,11 +190,14 @@ def names_of(live: LiveIndex, path: str, statement: Import) -> list[Name]:
 
 
 def module_of(live: LiveIndex, path: str, statement: Import) -> str:
-    """The absolute module that an import statement of a file names."""
+    """The absolute module that an import statement of a file names; "" for what stands above all of them."""
     if not statement.level:
         return statement.module
     package = live.modules.name(path).split(".")
     if not path.rpartition("/")[2].startswith("__init__."):
         package.pop()
-    base = package[: len(package) - (statement.level - 1)]
+    above = statement.level - 1
+    if above > len(package):
+        return ""
+    base = package[: len(package) - above]
     return ".".join([*base, *([statement.module] if statement.module else [])])
