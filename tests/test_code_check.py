@@ -249,8 +249,17 @@ def test_names_that_the_file_has_already(client: Wire, repo: Path) -> None:
 def test_names_that_are_no_names(client: Wire, repo: Path) -> None:
     found = resolve(client, repo, ORDERS, "a b", "x; import os", "", "from")
     assert [one["state"] for one in found.values()] == ["unknown"] * 4
+    found = resolve(client, repo, ORDERS, "os; import sys", "os\nimport nothing_like", "(", "csv")
+    assert [one["state"] for one in found.values()] == ["unknown"] * 3 + ["resolved"]
     error = client.fails("code/resolve", root=str(repo), file=ORDERS, names=["x"] * 101)
     assert error["data"]["type"] == "InvalidParams"
+
+
+def test_what_a_file_or_an_import_is_called_does_not_mislead_about_other_names(client: Wire, repo: Path) -> None:
+    (repo / "shop/far\noff.py").write_text("def ship(): ...\n")
+    (repo / "shop/all.py").write_text("from shop.\\\n  prices import Price as Cost\n")
+    found = resolve(client, repo, "shop/new.py", "ship", "Cost", "csv")
+    assert [one["state"] for one in found.values()] == ["unknown", "unknown", "resolved"]
 
 
 # -- which are added

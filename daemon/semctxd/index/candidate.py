@@ -14,7 +14,7 @@ from typing import Any
 from semctxd.index.added import Named, added, concerned, nearest, without
 from semctxd.index.live import LiveIndex
 from semctxd.index.source import Source, show
-from semctxd.index.wanted import names_of
+from semctxd.index.wanted import can_be_said, names_of
 
 Json = dict[str, Any]
 
@@ -91,11 +91,14 @@ def ways(live: LiveIndex, params: Json) -> Json:
 def _ways(live: LiveIndex, file: str, name: str, bound: set[str]) -> Json:
     if name in bound or name in _BUILTINS:
         return {"name": name, "present": True, "ways": [], "nearest": []}
+    if not can_be_said(name):
+        return {"name": name, "present": False, "ways": [], "nearest": []}
     found: Counter[str] = Counter()
     for id in live.store.by_name.get(name):
         symbol = live.store.symbols[id]
-        if not symbol.owner and symbol.path != file:
-            found[f"from {live.modules.name(symbol.path)} import {name}"] = 0
+        module = live.modules.name(symbol.path)
+        if not symbol.owner and symbol.path != file and can_be_said(module):
+            found[f"from {module} import {name}"] = 0
     for path in map(live.store.path, live.store.importers.get(name)):
         found.update(_imports(live, path, name))
     if not found:  # by another name of its own, then
@@ -113,7 +116,7 @@ def _imports(live: LiveIndex, path: str, name: str) -> set[str]:
         _statement(one.module, one.name, name)
         for statement in live.store.files[path].imports
         for one in names_of(live, path, statement)
-        if one.bound == name
+        if one.bound == name and can_be_said(one.module)
     }
 
 

@@ -79,7 +79,7 @@ class Wanted:
         self.reasons = {
             name: {**reasons, **self._by_itself(name)}
             for name, reasons in self.reasons.items()
-            if name.bound not in there and name.module not in left_out and _can_be_said(name.module)
+            if name.bound not in there and name.module not in left_out and can_be_said(name.module)
         }
 
     def _say(self, reason: str, shares: Mapping[Name, float]) -> None:
@@ -176,8 +176,8 @@ class Wanted:
         return said, said and said / sum(telling[token] for token in tokens)
 
 
-def _can_be_said(module: str) -> bool:
-    """Whether an absolute import can name a module: not a script with a dash, nor what stands above all of them."""
+def can_be_said(module: str) -> bool:
+    """Whether an absolute import can name a module: not a script with a dash, nor "", above all of them."""
     return all(part.isidentifier() and not iskeyword(part) for part in module.split("."))
 
 
