@@ -191,6 +191,20 @@ def test_a_killed_daemon_leaves_no_process(repo: Path, tmp_path: Path) -> None:
         daemon.start()
 
 
+def test_a_killed_daemon_leaves_no_process_even_if_all_of_them_are_stopped(repo: Path) -> None:
+    with supervising("") as daemon:
+        daemon.client().ask("symbols/find", root=str(repo), name="Order")
+        children = psutil.Process(daemon.pid).children()
+        assert sorted(child.name() == "sh" for child in children) == [False, True]
+        for child in children:
+            eventually(lambda: child.status() == psutil.STATUS_SLEEPING, "it waits to be told more")  # noqa: B023
+            child.suspend()
+        os.kill(daemon.pid, signal.SIGKILL)
+        daemon.process.wait(PATIENCE_S)
+        assert psutil.wait_procs(children, PATIENCE_S)[1] == []
+        daemon.start()
+
+
 def test_sessions_that_take_too_much_together_end_the_longest_unused_first(repo: Path, tmp_path: Path) -> None:
     with supervising("[sessions]\nbudget_bytes = 1\n") as daemon:
         client = daemon.client()

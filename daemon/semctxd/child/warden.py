@@ -8,6 +8,7 @@ kills the groups that are left. It is there only while children are.
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from typing import cast
 
@@ -40,7 +41,8 @@ class Warden:
                     cwd="/",
                     stdout=asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.DEVNULL,
-                    start_new_session=True,
+                    # in the daemon's session, as the kernel then wakes it, if it is stopped, when the daemon ends
+                    preexec_fn=os.setpgrp,
                 )
                 self._tell()
 
