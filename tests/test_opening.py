@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import time
@@ -123,3 +124,14 @@ async def test_what_cannot_be_opened_is_told_to_all_who_wait(tmp_path: Path) -> 
             *(running.workspaces.open(str(tmp_path / "none")) for _ in range(2)), return_exceptions=True
         )
         assert [type(one) for one in told] == [RootNotFound] * 2
+
+
+async def test_a_root_that_is_no_directory_after_all_have_gone_is_no_fault(tmp_path: Path) -> None:
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    async with service(1e-6) as running:
+        with pytest.raises(DeadlineExceeded):
+            await running.workspaces.canonical(str(tmp_path / "none"))
+        await until(lambda: not running.workspaces._reaching._under_way)
+        gc.collect()
+    assert faults == []

@@ -7,6 +7,7 @@ import os
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 
 from semctxd.errors import RootNotFound, RootRefused
 from semctxd.watch.mounts import remote_within
@@ -44,9 +45,13 @@ class Reaching:
         found = self._under_way.get(root)
         if found is None:
             found = self._under_way[root] = asyncio.wrap_future(_reached(root))
-            found.add_done_callback(lambda _: self._under_way.pop(root))
+            found.add_done_callback(partial(self._settle, root))
         await asyncio.wait({found})  # who waits may be cancelled, which must not end it for the others
         return found.result()
+
+    def _settle(self, root: str, found: asyncio.Future[str]) -> None:
+        del self._under_way[root]
+        found.exception()  # else asyncio logs one that nobody waited for any more
 
 
 def _reached(root: str) -> Future[str]:
