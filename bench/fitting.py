@@ -1,25 +1,29 @@
 """Fitting the ranking model: examples in, ensembles as the daemon reads them out.
 
-Two forests judge each kind of question: one is fitted to the order of a task's candidates (LambdaRank; Burges, 2010),
-one to the log-odds that a candidate is used. Their blend orders and, calibrated on tasks that neither saw, is the
-confidence. LightGBM fits; what it made is exported as whole numbers, and the daemon needs no library.
+A forest and a network judge each kind of question. The forest is fitted to the order of a task's candidates by LightGBM
+(LambdaRank; Burges, 2010), the network by `bench.net`. Their blend orders and, calibrated on tasks that neither saw, is
+the confidence. What was fitted is exported as whole numbers, and the daemon needs no library.
 """
 
 from __future__ import annotations
 
 import math
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from bench import net
 from bench.examples import NEUTRAL, USED, Example
+from bench.net import Tasks
 from bench.tasks import Form
+from semctxd.ranking.bins import LEVELS, levels
 from semctxd.ranking.features import FEATURES
-from semctxd.ranking.model import Calibration, Ensemble, Forest, Model
+from semctxd.ranking.forest import Forest
+from semctxd.ranking.model import Calibration, Ensemble, Model
 
 if TYPE_CHECKING:
     import lightgbm
@@ -39,76 +43,69 @@ CALIBRATED: dict[str, tuple[str, tuple[Form, ...]]] = {
 }
 """Kind of question -> its ensemble, and the forms whose confidence is made honest together."""
 
-_HARD, _EASY = 45, 45  # candidates that are not used: the most promising, and so many of the others
-_BLEND = 0.7  # of the forest that orders
+_BLEND = 1 / 3  # of the forest
 
 
 class Settings(NamedTuple):
-    """How forests are fitted."""
+    """How forest and network are fitted."""
 
     rounds: int = 220
     leaves: int = 16
     rate: float = 0.06
     seed: int = 1
     least: int = 60  # rows of a leaf
+    width: int = 128  # hidden units
+    epochs: int = 12
 
 
-class Rows(NamedTuple):
-    """Examples as one table."""
-
-    features: npt.NDArray[np.float32]
-    used: npt.NDArray[np.float32]
-    weights: npt.NDArray[np.float32]
-    sizes: npt.NDArray[np.int64]  # of each task, how many of the rows are its candidates
-    with_uses: npt.NDArray[np.bool_]  # of each task, whether one of them is used
-
-
-def rows(examples: Iterable[Example], weights: Mapping[str, float], seed: int) -> Rows:
-    """The used candidates of each example and a sample of the others; `weights` by repository."""
-    dice = np.random.default_rng(seed)
-    parts: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
-    task_weights = []
-    for example in examples:
-        positive = np.flatnonzero(example.labels == USED)
-        negative = np.flatnonzero((example.labels != USED) & (example.labels != NEUTRAL))
-        hard, rest = negative[:_HARD], negative[_HARD:]
-        easy = dice.choice(rest, min(_EASY, len(rest)), replace=False)
-        chosen = np.concatenate([positive, hard, np.sort(easy)])
-        if len(chosen):
-            parts.append((example.features[chosen], example.labels[chosen] == USED))
-            task_weights.append(weights.get(example.repository, 1.0))
-    features, used = (np.concatenate(part) for part in zip(*parts, strict=True))
-    sizes = np.array([len(one) for _, one in parts])
-    with_uses = np.array([one.any() for _, one in parts])
-    return Rows(
-        features, used.astype(np.float32), np.repeat(np.array(task_weights, np.float32), sizes), sizes, with_uses
+def fit(examples: Iterable[Example], weights: Mapping[str, float], settings: Settings) -> Ensemble:
+    """A forest and a network; not calibrated yet. `weights` of examples, by repository."""
+    judged = [(one, mask) for one in examples if (mask := one.labels != NEUTRAL).any()]
+    features = np.concatenate([one.features[mask] for one, mask in judged])
+    borders = [borders_of(column) for column in features.T]
+    table = np.empty(features.shape, np.uint8)
+    for at, of in enumerate(borders):
+        table[:, at] = np.searchsorted(of, features[:, at])
+    tasks = Tasks(
+        table,
+        np.concatenate([one.labels[mask] == USED for one, mask in judged]).astype(np.float32),
+        np.array([mask.sum() for _, mask in judged]),
+        np.array([weights.get(one.repository, 1.0) for one, _ in judged], np.float32),
+    )
+    return Ensemble(
+        {name: [float(f"{border:.9g}") for border in of] for name, of in zip(FEATURES, borders, strict=True)},
+        _forest(tasks, settings),
+        net.fit(tasks, settings.width, settings.epochs, settings.seed),
+        (_BLEND, 1 - _BLEND),
+        0.0,
     )
 
 
-def fit(table: Rows, settings: Settings, features: Sequence[str] = FEATURES) -> Ensemble:
-    """A forest that orders and one of log-odds, over `features` alone; not calibrated yet."""
+def borders_of(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """What a feature's levels are above: 0, and what parts its positive values into equal shares."""
+    there = values[values > 0]
+    shares = np.quantile(there, np.arange(1, LEVELS) / LEVELS, method="lower") if len(there) else there
+    above = np.nextafter(np.unique(shares), np.float32(np.inf), dtype=np.float32)  # the value itself is below
+    return np.concatenate([np.zeros(1, np.float32), above[above <= there.max(initial=0)]])
+
+
+def _forest(tasks: Tasks, settings: Settings) -> Forest:
     import lightgbm  # needs OpenMP's library of the system, which only who fits a model has to have
 
-    columns = [FEATURES.index(name) for name in features]
-    x = table.features[:, columns]
-    common = {
+    weights = np.repeat(tasks.weights, tasks.sizes)
+    table = lightgbm.Dataset(tasks.levels, tasks.used, weight=weights, group=tasks.sizes)
+    chosen = {
+        "objective": "lambdarank", "lambdarank_truncation_level": 15,
         "num_leaves": settings.leaves, "learning_rate": settings.rate, "seed": settings.seed,
         "min_data_in_leaf": settings.least, "lambda_l2": 10, "feature_fraction": 0.4, "bagging_fraction": 0.8,
         "bagging_freq": 1, "max_bin": 63, "num_threads": 1, "deterministic": True, "force_row_wise": True,
         "verbosity": -1,
     }  # fmt: skip
-    kept = np.repeat(table.with_uses, table.sizes)
-    tasks = lightgbm.Dataset(x[kept], table.used[kept], weight=table.weights[kept], group=table.sizes[table.with_uses])
-    order = lightgbm.train(
-        {**common, "objective": "lambdarank", "lambdarank_truncation_level": 15}, tasks, settings.rounds
-    )
-    pairs = lightgbm.Dataset(x, table.used, weight=table.weights)
-    chance = lightgbm.train({**common, "objective": "binary"}, pairs, settings.rounds)
-    return export([order, chance], features)
+    return export(lightgbm.train(chosen, table, settings.rounds))
 
 
-Split = tuple[str, float]
-"""Feature and border."""
+Split = tuple[int, int]
+"""Position of a feature, and the level that its own is compared with."""
 
 
 class Tree(NamedTuple):
@@ -120,45 +117,39 @@ class Tree(NamedTuple):
     leaves: list[float]
 
 
-def export(models: Sequence[lightgbm.Booster], features: Sequence[str]) -> Ensemble:
-    """Fitted models as the daemon's tables."""
-    fitted = [[_tree(one["tree_structure"], features) for one in model.dump_model()["tree_info"]] for model in models]
-    borders: dict[str, list[float]] = {}
-    for name, border in sorted({split for trees in fitted for tree in trees for split in tree.splits}):
-        borders.setdefault(name, []).append(border)
-    questions = [(name, at) for name, found in borders.items() for at in range(len(found))]
-    number = {(name, borders[name][at]): position for position, (name, at) in enumerate(questions)}
-    forests = []
-    for trees in fitted:
-        unit = max(abs(value) for tree in trees for value in (*tree.means, *tree.leaves)) / 32767
-        values = [round(value / unit) for tree in trees if tree.splits for value in (*tree.means, *tree.leaves)]
-        asked = [
-            [(number[split], no, yes) for split, (no, yes) in zip(tree.splits, tree.below, strict=True)]
-            for tree in trees
-            if tree.splits
-        ]
-        constant = sum(tree.leaves[0] for tree in trees if not tree.splits)
-        packed = b64encode(np.array(values, dtype="<i2").tobytes()).decode()
-        forests.append(Forest(float(f"{unit:.7g}"), constant, asked, packed))
-    return Ensemble(borders, questions, forests, [_BLEND, 1 - _BLEND], 0.0)
+def export(model: lightgbm.Booster) -> Forest:
+    """A model that was fitted to levels, as the daemon's tables."""
+    trees = [_tree(one["tree_structure"]) for one in model.dump_model()["tree_info"]]
+    questions = sorted({split for tree in trees for split in tree.splits})
+    number = {question: at for at, question in enumerate(questions)}
+    unit = max(abs(value) for tree in trees for value in (*tree.means, *tree.leaves)) / 32767
+    values = [round(value / unit) for tree in trees if tree.splits for value in (*tree.means, *tree.leaves)]
+    asked = [
+        [(number[split], no, yes) for split, (no, yes) in zip(tree.splits, tree.below, strict=True)]
+        for tree in trees
+        if tree.splits
+    ]
+    constant = sum(tree.leaves[0] for tree in trees if not tree.splits)
+    packed = b64encode(np.array(values, dtype="<i2").tobytes()).decode()
+    return Forest(questions, float(f"{unit:.7g}"), constant, asked, packed)
 
 
-def _tree(root: Mapping[str, Any], features: Sequence[str]) -> Tree:
+def _tree(root: Mapping[str, Any]) -> Tree:
     tree = Tree([], [], [], [])
-    _walk(root, features, tree)
+    _walk(root, tree)
     return tree
 
 
-def _walk(node: Mapping[str, Any], features: Sequence[str], tree: Tree) -> tuple[int, float, int]:
+def _walk(node: Mapping[str, Any], tree: Tree) -> tuple[int, float, int]:
     """Append a node and all below it: (its place as in `Node`, mean, rows)."""
     if "leaf_value" in node:
         tree.leaves.append(node["leaf_value"])
         return ~(len(tree.leaves) - 1), node["leaf_value"], node.get("leaf_count", 1)
     at = len(tree.splits)
-    tree.splits.append((features[node["split_feature"]], float(f"{node['threshold']:.7g}")))
+    tree.splits.append((node["split_feature"], int(node["threshold"])))
     tree.below.append((0, 0))
     tree.means.append(0.0)
-    (no, low, few), (yes, high, many) = (_walk(node[side], features, tree) for side in ("left_child", "right_child"))
+    (no, low, few), (yes, high, many) = (_walk(node[side], tree) for side in ("left_child", "right_child"))
     tree.below[at] = no, yes
     tree.means[at] = (low * few + high * many) / (few + many)
     return at, tree.means[at], few + many
@@ -177,19 +168,15 @@ def calibration(kind: str, unseen: Iterable[tuple[Example, Ensemble]], precision
     for example, fitted in unseen:
         if example.form in forms:
             kept = example.labels != NEUTRAL
-            pair = [separate.scores(table_of(example), len(example.keys)) for separate in _apart(fitted)]
-            parts.append(np.array(pair).T[kept])
+            seen = levels(fitted.borders, table_of(example))
+            parts.append(np.array([one.scores(seen, len(example.keys)) for one in (fitted.forest, fitted.net)]).T[kept])
             labels.append(example.labels[kept] == USED)
     scores, used = np.concatenate(parts), np.concatenate(labels)
-    spread = float(scores[:, 1].std() / scores[:, 0].std())
-    shares = np.array([_BLEND * spread, 1 - _BLEND])
+    shares = np.array([_BLEND, 1 - _BLEND]) / scores.std(0)
     slope, offset = platt(scores @ shares, used)
     bar = bar_of(slope * (scores @ shares) + offset, used, precision)
-    return Calibration(ensemble, [float(f"{slope * share:.5g}") for share in shares], round(offset - bar, 4))
-
-
-def _apart(fitted: Ensemble) -> list[Ensemble]:
-    return [Ensemble(fitted.borders, fitted.questions, [forest], [1.0], 0.0) for forest in fitted.forests]
+    first, second = (float(f"{slope * share:.5g}") for share in shares)
+    return Calibration(ensemble, (first, second), round(offset - bar, 4))
 
 
 def platt(scores: npt.NDArray[np.float64], used: npt.NDArray[np.bool_]) -> tuple[float, float]:

@@ -18,9 +18,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from threadpoolctl import threadpool_limits
+
 from bench import plot
 from bench.examples import Example, collect, unseen
-from bench.fitting import CALIBRATED, KINDS, Settings, calibration, encode, fit, of_kind, rows, table_of
+from bench.fitting import CALIBRATED, KINDS, Settings, calibration, encode, fit, of_kind, table_of
 from bench.scoring import MAIN_FIGURES, Answer, Judged, averages, tier
 from bench.tasks import FORMS, Form, Task, folds, load
 from semctxd.ranking.features import FEATURES
@@ -96,9 +98,10 @@ def train(mined: Sequence[Example], own: Sequence[Example], parts: int, settings
 
     def ensemble(without: set[str], kind: str) -> Ensemble:
         within = (example for example in of_kind(everything, kind) if example.repository not in without)
-        return fit(rows(within, weights, settings.seed), settings)
+        return fit(within, weights, settings)
 
-    with ThreadPoolExecutor(threads) as pool:
+    # sums differ in their last digits with the number of threads that work on one
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
         jobs = [{kind: pool.submit(ensemble, without, kind) for kind in KINDS} for without in (set(), *left_out)]
         final, *apart = [{kind: job.result() for kind, job in one.items()} for one in jobs]
     calibrations = {

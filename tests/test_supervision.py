@@ -197,7 +197,7 @@ def test_a_killed_daemon_leaves_no_process_even_if_all_of_them_are_stopped(repo:
         children = psutil.Process(daemon.pid).children()
         assert sorted(child.name() == "sh" for child in children) == [False, True]
         for child in children:
-            eventually(lambda: child.status() == psutil.STATUS_SLEEPING, "it waits to be told more")  # noqa: B023
+            eventually(lambda: child.status() == psutil.STATUS_SLEEPING, "it waits to be told more")  # noqa: B023 (it is asked at once)
             child.suspend()
         os.kill(daemon.pid, signal.SIGKILL)
         daemon.process.wait(PATIENCE_S)

@@ -31,10 +31,9 @@ def rank(signals: Signals, count: int, explain: int = 0) -> list[Ranked]:
     if not signals.wants_tests:
         symbols = signals.corpus.store.symbols
         scores.update({id: score - _TEST_PENALTY for id, score in scores.items() if is_test(symbols[id].path)})
-    return [
-        Ranked(id, confidence(scores[id]), _strongest(ensemble.shares(table, places[id])) if at < explain else {})
-        for at, id in enumerate(best(signals.corpus, scores, count))
-    ]
+    order = best(signals.corpus, scores, count)
+    told = map(_strongest, ensemble.shares(table, [places[id] for id in order[:explain]]))
+    return [Ranked(id, confidence(scores[id]), next(told, {})) for id in order]
 
 
 def _kind(signals: Signals) -> str:
