@@ -32,7 +32,8 @@ def rank(signals: Signals, count: int, explain: int = 0) -> list[Ranked]:
         symbols = signals.corpus.store.symbols
         scores.update({id: score - _TEST_PENALTY for id, score in scores.items() if is_test(symbols[id].path)})
     order = best(signals.corpus, scores, count)
-    told = map(_strongest, ensemble.shares(table, [places[id] for id in order[:explain]]))
+    explained = [places[id] for id in order[:explain]]
+    told = map(_strongest, ensemble.shares(table, explained) if explained else ())
     return [Ranked(id, confidence(scores[id]), next(told, {})) for id in order]
 
 
