@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from semctx.framing import Decoder
@@ -207,6 +208,14 @@ def test_what_a_dead_helper_owes_is_read_without_it(tmp_path: Path, monkeypatch:
     assert len(read(tmp_path, 2)) == 200
     monkeypatch.setattr(build, "_HELPER", ["false"])
     assert len(read(tmp_path, 2, LARGE)) == 200
+
+
+def test_what_no_helper_can_be_started_for_is_read_without_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, MANY)
+    monkeypatch.setattr(build, "_HELPER", ["/nothing/such"])
+    before = psutil.Process().num_fds()
+    assert len(read(tmp_path, 2, LARGE)) == 200
+    assert psutil.Process().num_fds() == before
 
 
 def test_a_helper_sends_batches_and_closes(tmp_path: Path) -> None:

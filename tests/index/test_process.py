@@ -127,12 +127,20 @@ def test_faults_are_told_to_the_daemon_and_logged(indexer: Indexer) -> None:
     assert error["data"]["type"] == "InternalError"
     assert error["message"].startswith("Traceback")
     assert indexer.call("nothing/such")["error"]["data"]["type"] == "MethodNotFound"
-    indexer.raw(b"{no json")
     indexer.send(method="changes", params={"paths": 3})
+    indexer.raw(b"{no json")
     assert indexer.call("statistics")["result"]["files"] == 6
     code, errors = indexer.end()
     assert code == 0
     assert errors.count("Traceback") == 3
+
+
+def test_after_a_notice_that_failed_everything_is_looked_at(indexer: Indexer, tmp_path: Path) -> None:
+    assert indexer.call("statistics")["result"]["files"] == 6
+    write(tmp_path, {"shop/more.py": "def more(): pass\n"})
+    indexer.send(method="changes", params={"paths": [3, str(tmp_path / "shop/more.py")]})
+    assert indexer.call("statistics")["result"]["files"] == 7
+    assert indexer.end()[1].count("Traceback") == 1
 
 
 def test_what_prints_by_mistake_is_no_reply(tmp_path: Path) -> None:

@@ -121,7 +121,8 @@ def handle(live: LiveIndex, message: bytes) -> bytes | None:
     except Exception:  # one question that fails must not end the index of all others
         traceback.print_exc()
         reply = {"jsonrpc": "2.0", "id": id, "error": SemctxError("InternalError", traceback.format_exc()).to_json()}
-        if id is None:
+        if id is None:  # what it told is lost: before the next answer, all is looked at
+            live.built = False
             return None
     reply["took_ms"] = (time.perf_counter() - started) * 1e3
     return msgspec.json.encode(reply)

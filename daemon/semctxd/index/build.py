@@ -6,6 +6,7 @@ import os
 import sys
 from _blake2 import blake2b  # hashlib has the same one, and loads OpenSSL beside it, 4 MB
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from io import FileIO
 from select import select
@@ -112,7 +113,10 @@ def _by_helpers(root: bytes, shares: Sequence[Sequence[bytes]], start: Start) ->
     for share in shares:
         ours, theirs = os.pipe()
         reading = [ours, *(pipe.fileno() for pipe in pipes)]
-        pipes[FileIO(ours)] = Decoder(_BATCH_BYTES, headers=True), start(reading, theirs, root, share)
+        wait: Callable[[], object] = tuple  # nothing
+        with suppress(OSError):  # where there can be no more processes, it is as if it had died
+            wait = start(reading, theirs, root, share)
+        pipes[FileIO(ours)] = Decoder(_BATCH_BYTES, headers=True), wait
         os.close(theirs)  # so that the end of the helper is the end of the pipe
     while pipes:
         for pipe in select(list(pipes), (), ())[0]:
@@ -120,7 +124,7 @@ def _by_helpers(root: bytes, shares: Sequence[Sequence[bytes]], start: Start) ->
             data = pipe.read(_CHUNK_BYTES)
             for message in decoder.feed(data):
                 yield _DECODER.decode(message)
-            if not data:  # it is done, or died: then this process reads what is missing
+            if not data:  # it is done, died, or never was: then this process reads what is missing
                 pipe.close()
                 del pipes[pipe]
                 wait()
