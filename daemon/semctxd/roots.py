@@ -51,7 +51,7 @@ class Reaching:
 
     def _settle(self, root: str, found: asyncio.Future[str]) -> None:
         del self._under_way[root]
-        found.exception()  # else asyncio logs one that nobody waited for any more
+        found.cancelled() or found.exception()  # else asyncio logs one that nobody waited for any more
 
 
 def _reached(root: str) -> Future[str]:

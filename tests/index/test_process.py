@@ -74,19 +74,22 @@ def indexer(tmp_path: Path) -> Iterator[Indexer]:
         running.end()
 
 
-@pytest.mark.skipif(os.cpu_count() == 1, reason="one processor reads as fast alone")
 def test_helpers_end_with_an_indexer_that_was_killed(tmp_path: Path) -> None:
     text = "".join(f"def number_{number}(value): return other_{number}(value)\n" for number in range(5000))
     write(tmp_path, {f"{number}.py": text for number in range(40)})
-    running = Indexer(tmp_path)
-    process = psutil.Process(running.child.pid)
-    running.send(id=1, method="statistics", params={})
-    eventually(lambda: len(process.children()) > 1, "helpers read")
-    process.suspend()  # so that they have more to say than a pipe holds
-    helpers = process.children()
-    assert len(helpers) > 1
-    process.kill()
-    running.end()
+    script = """if True:
+        import os, sys
+        from semctxd.index import build
+        root = os.fsencode(sys.argv[1])
+        for batch in build.records(root, [(path, build.stat_of(path)) for path in map(os.fsencode, sys.argv[2:])], 2):
+            pass
+    """
+    with psutil.Popen([sys.executable, "-c", script, tmp_path, *tmp_path.iterdir()]) as process:
+        eventually(lambda: len(process.children()) == 2, "helpers read")
+        process.suspend()  # so that they have more to say than a pipe holds
+        helpers = process.children()
+        assert len(helpers) == 2
+        process.kill()
     assert psutil.wait_procs(helpers, PATIENCE_S)[1] == []
 
 
